@@ -1,0 +1,27 @@
+#pragma once
+/// Documents of plumbline.dev/v1 that live in Git. Schema: config/schema/application.v1.json.
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/server_config.h"
+#include "core/application.h"
+#include "core/verdict.h"
+
+namespace plumb::config {
+
+struct ParsedDocuments {
+  std::vector<Application> applications;  ///< valid ones; defaults from the binding are filled in
+  std::vector<Verdict> verdicts;          ///< deny each: bad YAML, unknown key (with the nearest), bad value
+};
+
+/// Parses one file's documents. Does not check rights (plan/discover does).
+[[nodiscard]] ParsedDocuments parse_documents(std::string_view text,
+                                              const std::string& file,
+                                              const RepositoryBinding& binding);
+
+/// The published JSON Schema of Application documents.
+[[nodiscard]] std::string_view application_schema();
+
+}  // namespace plumb::config

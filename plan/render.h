@@ -1,0 +1,54 @@
+#pragma once
+/// One application → its objects, as a pure function of a Git tree.
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/application.h"
+#include "core/closure.h"
+#include "core/manifest.h"
+#include "core/plan.h"
+#include "core/verdict.h"
+#include "plan/engine_pool.h"
+#include "plan/tree_source.h"
+
+namespace plumb::plan {
+
+/// Hashes and seals what holds secret values. One per project; the key never reaches the database.
+class ProjectKey {
+ public:
+  explicit ProjectKey(std::string key_32_bytes) : key_(std::move(key_32_bytes)) {}
+  [[nodiscard]] const std::string& bytes() const { return key_; }
+
+ private:
+  std::string key_;
+};
+
+struct Rendered {
+  std::vector<Manifest> objects;  ///< sorted by identity, namespace filled in where the kind has one
+  Closure closure;
+  std::vector<Verdict> verdicts;  ///< structure only: YAML, missing kind, duplicate objects, render errors
+  /// Field-level marks are not kept: `locate` in plan/locate.h reads the file again when needed.
+};
+
+/// Scope of a kind, as far as known: from the cluster's schema, else the table of built-in kinds.
+using IsNamespaced = std::function<bool(std::string_view api_version, std::string_view kind)>;
+
+/// Renders. Content errors come back as verdicts (so that one push shows them all); a Result error
+/// means that the render could not run (unavailable, fault). Secrets are tainted; `List` is flattened.
+Result<Rendered> render(const Application& application,
+                        TreeSource& source,
+                        EnginePool& engines,
+                        const ProjectKey& key,
+                        const IsNamespaced& is_namespaced);
+
+/// hex SHA-256 over the sorted (identity, hash) pairs, cluster and namespace. Not over the commit.
+[[nodiscard]] std::string plan_digest(const Application& application,
+                                      const std::vector<Manifest>& objects);
+
+/// The hash of a manifest's canonical bytes: SHA-256, or HMAC under the project's key when tainted.
+[[nodiscard]] std::string content_hash(std::string_view canonical_json, bool tainted, const ProjectKey& key);
+
+}  // namespace plumb::plan
