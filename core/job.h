@@ -47,6 +47,7 @@ struct Job {
   UnixMillis finished_at = 0;  ///< 0: not finished
   std::string phase;           ///< last reported: "queued", "applying 2/3", "health", ...
   std::string message;         ///< why it waits, failed or was superseded
+  std::string options;         ///< what a person allowed: "prune-confirmed", "reapply", comma-separated
 };
 
 /// The right to work on a job until `until`. `epoch` fences: every write names it, and a stale

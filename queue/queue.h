@@ -58,6 +58,7 @@ struct NewJob {
   std::string commit;
   std::string plan_digest;
   std::string waits_because;  ///< not empty: the job starts as `waiting` with this message
+  std::string options{};      ///< stored as Job::options
 };
 
 /// Ends the planning of an event: marks it, stores its jobs and supersedes the queued and waiting
@@ -108,6 +109,10 @@ Result<> settle(sqlite::Transaction& tx,
                 const Outcome& outcome,
                 UnixMillis now,
                 int max_attempts = 12);
+
+/// Leases whose worker's name begins with `worker_prefix` run out now: that process is gone. Their jobs
+/// are queued again; returns how many.
+Result<int> expire_leases(sqlite::Transaction& tx, std::string_view worker_prefix, UnixMillis now);
 
 /// Lets a waiting job go (manual sync, resume). conflict: it does not wait any more.
 Result<> release(sqlite::Transaction& tx, JobId job, UnixMillis now);

@@ -24,6 +24,11 @@ bool flag(const Json& value, const char* key) {
   return found != value.end() && found->is_boolean() && found->get<bool>();
 }
 
+Json object(const Json& value, const char* key) {
+  const auto found = value.find(key);
+  return found != value.end() && found->is_object() ? *found : Json::object();
+}
+
 Json list(const Json& value, const char* key) {
   const auto found = value.find(key);
   return found != value.end() && found->is_array() ? *found : Json::array();
@@ -82,7 +87,7 @@ Json to_json(const apply::InventoryItem& item) {
 }
 apply::InventoryItem item_of(const Json& v) {
   using State = apply::InventoryItem::State;
-  return {object_key(v.value("key", Json::object())),
+  return {object_key(object(v, "key")),
           flag(v, "applied") ? State::applied : State::intended,
           text(v, "hash"),
           text(v, "uid"),
@@ -127,7 +132,7 @@ Json to_json(const Application& a) {
 }
 Application application_of(const Json& v) {
   Application a;
-  a.id = app_id(v.value("id", Json::object()));
+  a.id = app_id(object(v, "id"));
   a.repository = text(v, "repository");
   a.path = text(v, "path");
   a.ns = text(v, "namespace");
@@ -153,10 +158,10 @@ std::string encode(const JobOrder& order) {
 Result<JobOrder> decode_job_order(std::string_view body) {
   const Json v = TRY(parsed(body));
   JobOrder order;
-  order.lease = lease_of(v.value("lease", Json::object()));
+  order.lease = lease_of(object(v, "lease"));
   order.lease_ms = number(v, "leaseMs");
   order.job.id = order.lease.job;
-  order.job.app = app_id(v.value("app", Json::object()));
+  order.job.app = app_id(object(v, "app"));
   order.job.kind = TRY(parse_job_kind(text(v, "kind")));
   order.job.commit = text(v, "commit");
   order.job.plan_digest = text(v, "plan");
@@ -190,13 +195,13 @@ Result<WorkOrder> decode_work_order(std::string_view body) {
   const Json v = TRY(parsed(body));
   WorkOrder order;
   order.plan.digest = text(v, "digest");
-  order.plan.application = application_of(v.value("application", Json::object()));
+  order.plan.application = application_of(object(v, "application"));
   order.plan.commit = text(v, "commit");
   order.plan.remove_application = flag(v, "removeApplication");
   for (const Json& o : list(v, "objects")) {
-    order.plan.objects.push_back({object_key(o.value("key", Json::object())), text(o, "json"),
+    order.plan.objects.push_back({object_key(object(o, "key")), text(o, "json"),
                                   text(o, "hash"), flag(o, "tainted"),
-                                  place_of(o.value("place", Json::object()))});
+                                  place_of(object(o, "place"))});
   }
   order.inventory = items_of(list(v, "inventory"));
   const auto elsewhere = strings_of(list(v, "claimedElsewhere"));
@@ -224,15 +229,15 @@ Result<WorkerCall> decode_worker_call(std::string_view body) {
   const Json v = TRY(parsed(body));
   WorkerCall call;
   call.call = number(v, "call");
-  call.lease = lease_of(v.value("lease", Json::object()));
+  call.lease = lease_of(object(v, "lease"));
   call.items = items_of(list(v, "items"));
   call.identities = strings_of(list(v, "identities"));
   call.audit_ids = strings_of(list(v, "auditIds"));
-  const Json outcome = v.value("outcome", Json::object());
+  const Json outcome = object(v, "outcome");
   call.outcome.ending = TRY(parse_ending(text(outcome, "ending")));
   call.outcome.code = parse_errc(text(outcome, "code"));
   call.outcome.message = text(outcome, "message");
-  call.outcome.counts = counts_of(outcome.value("counts", Json::object()));
+  call.outcome.counts = counts_of(object(outcome, "counts"));
   return call;
 }
 
@@ -249,7 +254,7 @@ Result<ProgressFrame> decode_progress(std::string_view body) {
   const Json v = TRY(parsed(body));
   return ProgressFrame{number(v, "job"),
                        text(v, "phase"),
-                       counts_of(v.value("counts", Json::object())),
+                       counts_of(object(v, "counts")),
                        static_cast<int>(number(v, "done")),
                        static_cast<int>(number(v, "total")),
                        text(v, "message")};
