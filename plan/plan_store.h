@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/clock.h"
 #include "core/closure.h"
 #include "core/plan.h"
 #include "drivers/sqlite/store.h"

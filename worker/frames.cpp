@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "drivers/json/fields.h"
 #include "drivers/json/json.h"
 
 namespace plumb::worker {
@@ -9,30 +10,12 @@ namespace {
 
 using Json = nlohmann::json;
 
-std::string text(const Json& value, const char* key) {
-  const auto found = value.find(key);
-  return found != value.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-std::int64_t number(const Json& value, const char* key) {
-  const auto found = value.find(key);
-  return found != value.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
-}
-
-bool flag(const Json& value, const char* key) {
-  const auto found = value.find(key);
-  return found != value.end() && found->is_boolean() && found->get<bool>();
-}
-
-Json object(const Json& value, const char* key) {
-  const auto found = value.find(key);
-  return found != value.end() && found->is_object() ? *found : Json::object();
-}
-
-Json list(const Json& value, const char* key) {
-  const auto found = value.find(key);
-  return found != value.end() && found->is_array() ? *found : Json::array();
-}
+using json::flag;
+using json::list;
+using json::number;
+using json::object;
+using json::text;
+using json::texts;
 
 /// Plans may be large and deep; the peer is ours, so only the size is bounded.
 Result<Json> parsed(std::string_view body) {
@@ -112,14 +95,6 @@ Json strings_json(const Strings& strings) {
   for (const std::string& s : strings) out.push_back(s);
   return out;
 }
-std::vector<std::string> strings_of(const Json& values) {
-  std::vector<std::string> strings;
-  for (const Json& value : values) {
-    if (value.is_string()) strings.push_back(value.get<std::string>());
-  }
-  return strings;
-}
-
 /// Only what applying needs: where the application stands in Git is plumbd's business.
 Json to_json(const Application& a) {
   return {{"id", to_json(a.id)},
@@ -204,7 +179,7 @@ Result<WorkOrder> decode_work_order(std::string_view body) {
                                   place_of(object(o, "place"))});
   }
   order.inventory = items_of(list(v, "inventory"));
-  const auto elsewhere = strings_of(list(v, "claimedElsewhere"));
+  const auto elsewhere = texts(v, "claimedElsewhere");
   order.claimed_elsewhere = {elsewhere.begin(), elsewhere.end()};
   order.prune_confirmed = flag(v, "pruneConfirmed");
   order.reapply_unchanged = flag(v, "reapplyUnchanged");
@@ -231,8 +206,8 @@ Result<WorkerCall> decode_worker_call(std::string_view body) {
   call.call = number(v, "call");
   call.lease = lease_of(object(v, "lease"));
   call.items = items_of(list(v, "items"));
-  call.identities = strings_of(list(v, "identities"));
-  call.audit_ids = strings_of(list(v, "auditIds"));
+  call.identities = texts(v, "identities");
+  call.audit_ids = texts(v, "auditIds");
   const Json outcome = object(v, "outcome");
   call.outcome.ending = TRY(parse_ending(text(outcome, "ending")));
   call.outcome.code = parse_errc(text(outcome, "code"));
