@@ -7,11 +7,12 @@
 ///            more than `max_bytes` or `max_depth`; each with line and column.
 ///   Threads  any; values are immutable once made.
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <nlohmann/json_fwd.hpp>
 
 #include "core/place.h"
 #include "core/result.h"
@@ -28,7 +29,8 @@ struct Limits {
 class Marks {
  public:
   struct Mark {
-    int key_line = 0;  ///< of the key that leads to the node; the node's own for list items; 1-based
+    int key_line =
+        0;  ///< of the key that leads to the node; the node's own for list items; 1-based
     int key_column = 0;
     int line = 0;  ///< of the value
     int column = 0;
