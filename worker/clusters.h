@@ -31,13 +31,16 @@ struct ClusterStatus {
 
 class Clusters {
  public:
-  /// Connects lazily: a cluster that is away does not keep plumbd from starting.
-  static Result<std::unique_ptr<Clusters>> start(const config::ServerConfig& config, const Clock& clock);
+  /// Remembers which cluster a name stands for. conflict: it was another one; then nothing is sent there.
+  using BindUid = std::function<Result<>(const std::string& cluster, const std::string& uid)>;
+
+  /// Connects in the background: a cluster that is away does not keep plumbd from starting.
+  static Result<std::unique_ptr<Clusters>> start(const config::ServerConfig& config, const Clock& clock, BindUid bind);
   ~Clusters();
 
   /// A view of the cluster whose calls carry the job's name. invalid: no such cluster in the server's
-  /// file, or its kubeconfig cannot be used; unavailable: not reached now.
-  Result<std::shared_ptr<apply::Cluster>> cluster(const std::string& name, const JobOrder* job);
+  /// file, or its kubeconfig cannot be used; conflict: another cluster stands behind its address.
+  Result<std::shared_ptr<apply::Cluster>> cluster(const std::string& name, const JobOrder& order);
 
   [[nodiscard]] std::shared_ptr<const plan::ClusterSchema> schema(const std::string& name) const;
   [[nodiscard]] plan::IsNamespaced scope_of(const std::string& name) const;
@@ -45,13 +48,12 @@ class Clusters {
 
   /// Read the schema of this cluster again soon: a CustomResourceDefinition was applied.
   void refresh_soon(const std::string& name);
-  /// Told (on a background thread) when a cluster was reached for the first time: its uid.
-  void on_uid(std::function<Result<>(const std::string& cluster, const std::string& uid)> bind);
 
  private:
-  struct Impl;
-  explicit Clusters(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  class Member;
+  explicit Clusters(std::vector<std::unique_ptr<Member>> members);
+  [[nodiscard]] Member* find(const std::string& name) const;
+  std::vector<std::unique_ptr<Member>> members_;
 };
 
 }  // namespace plumb::worker

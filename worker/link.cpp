@@ -169,6 +169,17 @@ Result<> Link::call(const std::string& type, WorkerCall call) {
 
 void Link::progress(const ProgressFrame& frame) { send("PROGRESS", encode(frame)); }
 
+void Link::stop_job(const std::string& why) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (current_) {
+      current_->stop_reason = why;
+      current_->stop.request_stop();
+    }
+  }
+  changed_.notify_all();
+}
+
 std::stop_token Link::stop_token() const {
   const std::scoped_lock lock(mutex_);
   return current_ ? current_->stop.get_token() : std::stop_token();

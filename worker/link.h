@@ -39,6 +39,9 @@ class Link {
   Result<> call(const std::string& type, WorkerCall call);
   void progress(const ProgressFrame& frame);
 
+  /// Ask the running job to stop at its next safe point (shutdown).
+  void stop_job(const std::string& why);
+
   /// Asked to stop: superseded by a newer commit, the lease is lost, or the process ends.
   [[nodiscard]] std::stop_token stop_token() const;
   [[nodiscard]] std::string stop_reason() const;
