@@ -43,10 +43,11 @@ void Builder::OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) {
   if (!found->second.complete) throw Refused{mark, "an alias stands inside what it names", {}};
   const Anchor& meant = found->second;
   if (wants_key()) {
-    if (!meant.value.is_string()) throw Refused{mark, "a key is an alias of no text", {}};
-    return take_key(mark, "!", meant.value.get<std::string>());
+    const Result<std::string> key = as_key(meant.value);
+    if (!key) throw Refused{mark, "a key is an alias of no text", {}};
+    return take_key(mark, "!", *key);
   }
-  count(mark, meant.nodes);
+  count(mark, meant.nodes, meant.bytes);
   add_mark(mark, false);
   place(mark, meant.value, meant.height);
 }
@@ -86,7 +87,8 @@ void Builder::begin(const YAML::Mark& mark, YAML::anchor_t anchor, bool map, boo
   frame.value = map ? Json::object() : Json::array();
   frame.anchor = anchor;
   frame.nodes_before = nodes_;
-  count(mark, 1);
+  frame.bytes_before = bytes_;
+  count(mark, 1, 0);
   frame.node = add_mark(mark, !map);
   if (anchor != 0) anchors_[anchor] = Anchor{};
   open_.push_back(std::move(frame));
@@ -96,28 +98,37 @@ void Builder::end() {
   Frame frame = std::move(open_.back());
   open_.pop_back();
   if (frame.anchor != 0) {
-    anchors_[frame.anchor] = Anchor{frame.value, nodes_ - frame.nodes_before, frame.height, true};
+    Anchor anchor{Json(), nodes_ - frame.nodes_before, bytes_ - frame.bytes_before, frame.height,
+                  true};
+    count(frame.key_mark, anchor.nodes, anchor.bytes);  // what is kept for aliases is memory too
+    anchor.value = frame.value;
+    anchors_[frame.anchor] = std::move(anchor);
   }
   place(frame.key_mark, std::move(frame.value), frame.height);
 }
 
-void Builder::count(const YAML::Mark& mark, std::size_t nodes) {
+void Builder::count(const YAML::Mark& mark, std::size_t nodes, std::size_t bytes) {
   nodes_ += nodes;
+  bytes_ += bytes;
   if (nodes_ > limits_.max_nodes) {
     throw Refused{
         mark, "more than " + std::to_string(limits_.max_nodes) + " nodes, aliases counted", {}};
   }
+  // Without aliases the texts cannot be longer than the file, anchored ones kept twice.
+  if (bytes_ > 3 * limits_.max_bytes) throw Refused{mark, "aliases make the file too large", {}};
 }
 
 /// The server's reader takes no tab where indentation is read: between the start of a line, or a
 /// "-", and what follows, outside brackets.
 void Builder::check_tabs(const YAML::Mark& mark) const {
   if (!open_.empty() && open_.back().flow) return;
-  auto at = static_cast<std::size_t>(std::max(mark.pos, 0));
-  if (at > text_.size()) return;
+  if (mark.pos < 0 || static_cast<std::size_t>(mark.pos) > text_.size()) return;
+  auto at = static_cast<std::size_t>(mark.pos);
   bool tab = false;
-  while (at > 0 && (text_[at - 1] == ' ' || text_[at - 1] == '\t'))
-    tab = tab || text_[--at] == '\t';
+  while (at > 0 && (text_[at - 1] == ' ' || text_[at - 1] == '\t')) {
+    --at;
+    tab = tab || text_[at] == '\t';
+  }
   if (!tab) return;
   const bool line_start = at == 0 || text_[at - 1] == '\n' || text_[at - 1] == '\r';
   const bool after_dash =
@@ -130,6 +141,7 @@ void Builder::take_key(const YAML::Mark& mark, std::string_view tag, const std::
   Frame& frame = open_.back();
   frame.has_key = true;
   frame.key_mark = mark;
+  count(mark, 0, text.size());
   frame.merge = text == "<<" && (tag == "?" || tag == "tag:yaml.org,2002:merge");
   if (frame.merge) return;
   Result<Json> scalar = resolve(tag, text);
@@ -144,8 +156,12 @@ void Builder::take_key(const YAML::Mark& mark, std::string_view tag, const std::
 }
 
 void Builder::leaf(const YAML::Mark& mark, YAML::anchor_t anchor, Json value) {
-  count(mark, 1);
-  if (anchor != 0) anchors_[anchor] = Anchor{value, 1, 0, true};
+  const std::size_t bytes = value.is_string() ? value.get_ref<const std::string&>().size() : 0;
+  count(mark, 1, bytes);
+  if (anchor != 0) {
+    count(mark, 1, bytes);
+    anchors_[anchor] = Anchor{value, 1, bytes, 0, true};
+  }
   add_mark(mark, false);
   place(mark, std::move(value), 0);
 }

@@ -56,6 +56,7 @@ class Builder final : public YAML::EventHandler {
     std::uint32_t node = Marks::Table::kNone;
     YAML::anchor_t anchor = 0;
     std::size_t nodes_before = 0;
+    std::size_t bytes_before = 0;
     int height = 1;  ///< levels below, itself included
     bool has_key = false;
     bool merge = false;  ///< the key is `<<`
@@ -66,13 +67,14 @@ class Builder final : public YAML::EventHandler {
   struct Anchor {
     Json value;
     std::size_t nodes = 0;
+    std::size_t bytes = 0;  ///< of its texts
     int height = 0;
     bool complete = false;
   };
 
   void begin(const YAML::Mark& mark, YAML::anchor_t anchor, bool map, bool flow);
   void end();
-  void count(const YAML::Mark& mark, std::size_t nodes);
+  void count(const YAML::Mark& mark, std::size_t nodes, std::size_t bytes);
   void check_tabs(const YAML::Mark& mark) const;
   bool wants_key() const { return !open_.empty() && open_.back().map && !open_.back().has_key; }
   void take_key(const YAML::Mark& mark, std::string_view tag, const std::string& text);
@@ -87,6 +89,7 @@ class Builder final : public YAML::EventHandler {
   std::vector<Frame> open_;
   std::unordered_map<YAML::anchor_t, Anchor> anchors_;
   std::size_t nodes_ = 0;
+  std::size_t bytes_ = 0;
   Document document_;
 };
 

@@ -115,7 +115,8 @@ TEST_CASE("tabs in the indentation are refused with a hint", "[yaml]") {
     CHECK(error.hint == "YAML wants spaces");
     CHECK(error.where.substr(0, 8) == where.substr(0, 8));
   }
-  CHECK(read("a:\t1") == R"({"a":1})");
+  CHECK(refused("a:\n \t b: 1").message == "a tab in the indentation");
+  CHECK(read("a:\t \t 1") == R"({"a":1})");
   CHECK(read("{\n\t\"a\": [\n\t\t1]\n}") == R"({"a":[1]})");
 }
 
