@@ -168,7 +168,10 @@ std::string unknown_hint(const Node& node, const std::string& key, const std::st
   return "keys here: " + list;
 }
 
-bool server_fills(std::string_view component, std::string_view key) {
+bool server_fills(const Node& node, std::string_view key) {
+  // The server cannot tell a boolean that is left out from false.
+  const Property* property = node.find(key);
+  if (property != nullptr && property->node->type == NodeType::boolean) return true;
   struct Filled {
     std::string_view component;
     std::string_view key;
@@ -178,9 +181,12 @@ bool server_fills(std::string_view component, std::string_view key) {
       {"io.k8s.api.apps.v1.StatefulSetSpec", "serviceName"},
       {"io.k8s.api.discovery.v1.EndpointSlice", "endpoints"},
       {"io.k8s.api.core.v1.LimitRangeSpec", "limits"},
+      {"io.k8s.api.core.v1.HTTPHeader", "value"},
+      {"io.k8s.api.core.v1.SleepAction", "seconds"},
+      {"io.k8s.api.scheduling.v1.PriorityClass", "value"},
   };
   return std::any_of(std::begin(kFilled), std::end(kFilled), [&](const Filled& filled) {
-    return filled.component == component && filled.key == key;
+    return filled.component == node.component && filled.key == key;
   });
 }
 

@@ -14,6 +14,6 @@ void check_limits(const Limits& limits, const Json& value, const Path& path, Rep
                                        const std::string& above);
 
 /// Keys that the OpenAPI document calls required and the server fills in or does without.
-[[nodiscard]] bool server_fills(std::string_view component, std::string_view key);
+[[nodiscard]] bool server_fills(const Node& node, std::string_view key);
 
 }  // namespace plumb::plan::shape

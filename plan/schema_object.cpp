@@ -76,6 +76,7 @@ NameRule name_rule(const ObjectKey& key) {
       {"certificates.k8s.io", "CertificateSigningRequest", NameRule::free},
       {"certificates.k8s.io", "ClusterTrustBundle", NameRule::free},
       {"networking.k8s.io", "IPAddress", NameRule::free},
+      {"policy", "PodDisruptionBudget", NameRule::free},
   };
   for (const KindName& rule : kRules) {
     if (rule.group == key.group() && rule.kind == key.kind) return rule.rule;

@@ -50,6 +50,14 @@ bool is_date(std::string_view text) {
   return day <= kDays[static_cast<std::size_t>(month - 1)] + (month == 2 && leap ? 1 : 0);
 }
 
+std::string lower(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) {
+    if (is_upper(c)) c = static_cast<char>(c - 'A' + 'a');
+  }
+  return result;
+}
+
 /// Go's time.ParseDuration, plus the words that the server's strfmt also takes ("3 days", "1w").
 bool is_duration(std::string_view text) {
   if (!text.empty() && (text[0] == '-' || text[0] == '+')) text.remove_prefix(1);
@@ -177,6 +185,14 @@ bool is_hex_color(std::string_view text) {
   return (text.size() == 3 || text.size() == 6) && all(text, is_hex);
 }
 
+std::string upper(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) {
+    if (is_lower(c)) c = static_cast<char>(c - 'a' + 'A');
+  }
+  return result;
+}
+
 bool label_shape(std::string_view text) {
   return !text.empty() && text.front() != '-' && text.back() != '-' &&
          all(text, [](char c) { return is_lower(c) || is_digit(c) || c == '-'; });
@@ -237,9 +253,9 @@ bool is_time(std::string_view text) {
 }
 
 bool breaks_format(std::string_view format, std::string_view text) {
-  if (format == "date-time") return !is_time(text);
+  if (format == "date-time") return !is_time(upper(text));  // "t" and "z" are fine too
   if (format == "date") return !is_date(text);
-  if (format == "duration") return !is_duration(text);
+  if (format == "duration") return !is_duration(lower(text));
   if (format == "byte") return text.empty() || !is_base64(text);
   if (format == "ipv4") return !is_address(text, AF_INET);
   if (format == "ipv6") return !is_address(text, AF_INET6);

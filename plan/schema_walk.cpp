@@ -69,8 +69,8 @@ class Walker {
       : object_meta_(object_meta), report_(report), quiet_(quiet) {}
 
   struct Mode {
-    bool strict = true;    ///< unknown keys are refused, not only dropped
-    bool required = true;  ///< false inside `status`, which apply drops
+    bool strict = true;  ///< unknown keys are refused, not only dropped
+    bool stored = true;  ///< false inside `status`, which apply drops once its types fit
   };
 
   void visit(const Node& node, const Json& value, const Path& path, Mode mode) {
@@ -85,7 +85,7 @@ class Walker {
     if (value.is_object()) object(node, value, path, mode);
     if (value.is_array()) list(node, value, path, mode);
     if (!value.is_structured()) scalar(node, value, path);
-    if (!node.choices.empty()) check_choice(node, value, path, report_);
+    if (!node.choices.empty() && mode.stored) check_choice(node, value, path, report_);
     if (node.limits) {
       check_limits(*node.limits, value, path, report_);
       logic(*node.limits, value, path);
@@ -94,6 +94,8 @@ class Walker {
 
  private:
   void object(const Node& node, const Json& value, const Path& path, Mode mode) {
+    // Metadata is typed by the server itself, whatever a schema around it lets through.
+    if (node.component == kObjectMeta) mode.strict = true;
     Mode below = mode;
     if (node.loose_below) below.strict = false;
     for (const auto& [key, inner] : value.items()) {
@@ -106,14 +108,14 @@ class Walker {
         continue;
       }
       Mode inner_mode = below;
-      if (path.up == nullptr && key == "status") inner_mode.required = false;
+      if (path.up == nullptr && key == "status") inner_mode.stored = false;
       if (inner.is_null()) {
         null(*inside, property != nullptr && property->has_default, here);
       } else {
         visit(*inside, inner, here, inner_mode);
       }
     }
-    if (mode.required) required(node, value, path);
+    if (mode.stored) required(node, value, path);
     if (node.component == kPodTemplate) pod_template(value, path);
     if (node.component == kLabelSelector) selector(value, path);
   }
@@ -144,7 +146,7 @@ class Walker {
       if (found != value.end() && !unset) continue;
       const Property* property = node.find(name);
       if (node.custom && property != nullptr && property->has_default) continue;
-      if (!node.custom && server_fills(node.component, name)) continue;
+      if (!node.custom && server_fills(node, name)) continue;
       missing(name, path);
     }
     if (!node.embedded) return;
@@ -227,24 +229,26 @@ class Walker {
     return " " + report_.shown(item[node.keys[0]], "");
   }
 
-  /// What identifies an item of a map list; "" if a key is missing and has no default.
+  /// What identifies an item of a map list; "" if it has none of the keys and no default stands in.
   std::string list_key(const Node& node, const Json& item, const Path& path) {
     Json keys = Json::array();
+    bool any = false;
     for (const std::string& name : node.keys) {
       const auto found = item.find(name);
-      if (found != item.end() && !found->is_null()) {
-        keys.push_back(*found);
-        continue;
-      }
       const Property* property = node.values->find(name);
-      if (property == nullptr || !property->has_default) {
-        const std::vector<std::string>& asked = node.values->required;
-        if (std::find(asked.begin(), asked.end(), name) == asked.end()) missing(name, path);
-        return {};
+      const bool has_default = property != nullptr && property->has_default;
+      any = any || found != item.end() || has_default;
+      if (found != item.end()) {
+        keys.push_back(*found);
+      } else {
+        keys.push_back(has_default ? property->default_value : Json());
       }
-      keys.push_back(property->default_value);
     }
-    return keys.dump();
+    if (any || node.keys.empty()) return keys.dump();
+    const std::vector<std::string>& asked = node.values->required;
+    const bool said = std::find(asked.begin(), asked.end(), node.keys[0]) != asked.end();
+    if (!said) missing(node.keys[0], path);
+    return {};
   }
 
   void scalar(const Node& node, const Json& value, const Path& path) {
