@@ -177,13 +177,21 @@ bool server_fills(const Node& node, std::string_view key) {
     std::string_view key;
   };
   static constexpr Filled kFilled[] = {
-      {"io.k8s.api.rbac.v1.RoleRef", "apiGroup"},
+      {"io.k8s.api.apps.v1.ControllerRevision", "revision"},
       {"io.k8s.api.apps.v1.StatefulSetSpec", "serviceName"},
-      {"io.k8s.api.discovery.v1.EndpointSlice", "endpoints"},
-      {"io.k8s.api.core.v1.LimitRangeSpec", "limits"},
       {"io.k8s.api.core.v1.HTTPHeader", "value"},
+      {"io.k8s.api.core.v1.ISCSIPersistentVolumeSource", "lun"},
+      {"io.k8s.api.core.v1.ISCSIVolumeSource", "lun"},
+      {"io.k8s.api.core.v1.LimitRangeSpec", "limits"},
       {"io.k8s.api.core.v1.SleepAction", "seconds"},
+      {"io.k8s.api.core.v1.Sysctl", "value"},
+      {"io.k8s.api.discovery.v1.EndpointSlice", "endpoints"},
+      {"io.k8s.api.rbac.v1.RoleRef", "apiGroup"},
+      {"io.k8s.api.resource.v1.DeviceClass", "spec"},
+      {"io.k8s.api.resource.v1.ResourceClaim", "spec"},
       {"io.k8s.api.scheduling.v1.PriorityClass", "value"},
+      {"io.k8s.api.storage.v1.CSIDriver", "spec"},
+      {"io.k8s.api.storage.v1.TokenRequest", "audience"},
   };
   return std::any_of(std::begin(kFilled), std::end(kFilled), [&](const Filled& filled) {
     return filled.component == node.component && filled.key == key;

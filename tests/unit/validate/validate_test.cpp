@@ -90,6 +90,13 @@ TEST_CASE("a missing required key is named at the mapping that lacks it", "[vali
   CHECK(verdict.message == "required key \"selector\" is missing");
 }
 
+TEST_CASE("what the document calls required and the server fills in may be missing", "[validate]") {
+  CHECK(judge("apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: r}\n"
+              "roleRef: {kind: Role, name: r}\n")
+            .empty());
+  CHECK(judge("apiVersion: storage.k8s.io/v1\nkind: CSIDriver\nmetadata: {name: d}\n").empty());
+}
+
 TEST_CASE("null is \"not set\" for built-in kinds", "[validate]") {
   CHECK(judge(deployment("  replicas: null\n")).empty());
   CHECK(
@@ -254,6 +261,7 @@ TEST_CASE("an object full of faults is cut at fifty", "[validate]") {
 
 TEST_CASE("status is typed but asks for nothing, as apply drops it", "[validate]") {
   CHECK(judge(deployment("") + "status: {conditions: [{type: Available}]}\n").empty());
+  CHECK(judge(pod("") + "status: {phase: Whatever}\n").empty());
   CHECK(only(judge(deployment("") + "status: {replicaz: 1}\n")).field == "status.replicaz");
 }
 
