@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstdlib>
 #include <string>
 
 #include <arpa/inet.h>
+#include <nlohmann/json.hpp>
 
 namespace plumb::plan::shape {
 namespace {
@@ -230,6 +232,76 @@ bool is_base64(std::string_view text) {
     }
   }
   return padding <= 2 && (digits + padding) % 4 == 0 && digits % 4 != 1;
+}
+
+std::string from_base64(std::string_view text) {
+  static constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string bytes;
+  std::uint32_t bits = 0;
+  int held = 0;
+  for (const char c : text) {
+    const std::size_t digit = kDigits.find(c);
+    if (digit == kDigits.npos) continue;
+    bits = (bits << 6U) | static_cast<std::uint32_t>(digit);
+    held += 6;
+    if (held < 8) continue;
+    held -= 8;
+    bytes += static_cast<char>((bits >> static_cast<unsigned>(held)) & 0xFFU);
+  }
+  return bytes;
+}
+
+std::optional<long double> quantity(const nlohmann::json& value) {
+  if (value.is_number()) return static_cast<long double>(value.get<double>());
+  if (!value.is_string()) return std::nullopt;
+  const std::string& text = value.get_ref<const std::string&>();
+  if (!is_quantity(text) || text.size() > 64) return std::nullopt;
+  const std::size_t end = std::min(text.find_first_not_of("+-0123456789."), text.size());
+  const long double number = std::strtold(text.substr(0, end).c_str(), nullptr);
+  const std::string suffix = text.substr(end);
+  struct Scale {
+    std::string_view suffix;
+    long double factor;
+  };
+  static constexpr std::array<Scale, 15> kScales{{{"", 1},
+                                                  {"n", 1e-9L},
+                                                  {"u", 1e-6L},
+                                                  {"m", 1e-3L},
+                                                  {"k", 1e3L},
+                                                  {"M", 1e6L},
+                                                  {"G", 1e9L},
+                                                  {"T", 1e12L},
+                                                  {"P", 1e15L},
+                                                  {"E", 1e18L},
+                                                  {"Ki", 1024.0L},
+                                                  {"Mi", 1048576.0L},
+                                                  {"Gi", 1073741824.0L},
+                                                  {"Ti", 1099511627776.0L},
+                                                  {"Pi", 1125899906842624.0L}}};
+  for (const Scale& scale : kScales) {
+    if (scale.suffix == suffix) return number * scale.factor;
+  }
+  return std::nullopt;
+}
+
+bool is_schedule(std::string_view text) {
+  static constexpr std::array<std::string_view, 7> kWords{
+      "@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"};
+  if (!text.empty() && text[0] == '@') {
+    return std::find(kWords.begin(), kWords.end(), text) != kWords.end() ||
+           text.substr(0, 7) == "@every ";
+  }
+  int fields = 0;
+  bool inside = false;
+  for (const char c : text) {
+    const bool space = c == ' ' || c == '\t' || c == '\n';
+    if (!space && !inside) ++fields;
+    inside = !space;
+    if (!space && !is_alnum(c) && c != '*' && c != '/' && c != ',' && c != '-' && c != '?')
+      return false;
+  }
+  return fields == 5;
 }
 
 bool is_time(std::string_view text) {

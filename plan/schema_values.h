@@ -1,6 +1,10 @@
 #pragma once
 /// Rules for single values, as the API server has them. Pure.
+#include <optional>
+#include <string>
 #include <string_view>
+
+#include <nlohmann/json_fwd.hpp>
 
 namespace plumb::plan::shape {
 
@@ -8,6 +12,12 @@ namespace plumb::plan::shape {
 [[nodiscard]] bool is_quantity(std::string_view text);
 /// Standard base64 with padding; line breaks are skipped; empty is fine.
 [[nodiscard]] bool is_base64(std::string_view text);
+/// The bytes of a text that is_base64() takes.
+[[nodiscard]] std::string from_base64(std::string_view text);
+/// How much a quantity is, to about eighteen digits; nullopt: none, or too large to say.
+[[nodiscard]] std::optional<long double> quantity(const nlohmann::json& value);
+/// Five fields of cron's alphabet, or "@daily" and its like.
+[[nodiscard]] bool is_schedule(std::string_view text);
 /// RFC 3339, as Go reads it.
 [[nodiscard]] bool is_time(std::string_view text);
 

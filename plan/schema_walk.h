@@ -65,7 +65,9 @@ void walk(const Node& root, const Json& object, const Node* object_meta, Report&
 /// Name, namespace, labels, annotations, data keys: what no schema holds. `namespaced`: the kind's
 /// scope.
 void judge_object(const Json& object, bool namespaced, Report& report);
-/// Labels, annotations and finalizers of one metadata mapping.
+/// What the server's code checks for its own kinds: selectors, ports, volumes, requests and limits.
+void judge_native(const Json& object, Report& report);
+/// Labels and annotations of one metadata mapping.
 void judge_metadata(const Json& metadata, const Path& path, Report& report);
 void judge_labels(const Json& labels, const Path& path, Report& report);
 

@@ -236,6 +236,7 @@ std::vector<Verdict> ClusterSchema::judge(const Manifest& manifest) const {
   }
   if (kind->root != nullptr) shape::walk(*kind->root, *object, impl_->object_meta, report);
   shape::judge_object(*object, kind->namespaced, report);
+  shape::judge_native(*object, report);
   return report.take();
 }
 

@@ -84,7 +84,7 @@ TEST_CASE("a wrong type says what was expected and what came", "[validate]") {
 TEST_CASE("a missing required key is named at the mapping that lacks it", "[validate]") {
   const Verdict verdict =
       only(judge("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template: "
-                 "{spec: {containers: [{name: c}]}}\n"));
+                 "{spec: {containers: [{name: c, image: i}]}}\n"));
   CHECK(verdict.rule == "schema.required");
   CHECK(verdict.field == "spec");
   CHECK(verdict.message == "required key \"selector\" is missing");
@@ -202,7 +202,8 @@ TEST_CASE("labels and annotations are judged, also in pod templates and selector
   const auto both = judge(
       "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: w}\nspec:\n  selector: "
       "{matchLabels: {app: \"a b\"}}\n"
-      "  template: {metadata: {labels: {app: \"a b\"}}, spec: {containers: [{name: c}]}}\n");
+      "  template: {metadata: {labels: {app: \"a b\"}}, spec: {containers: [{name: c, image: "
+      "i}]}}\n");
   REQUIRE(both.size() == 2);
   CHECK(both[0].field == "spec.selector.matchLabels.app");
   CHECK(both[1].field == "spec.template.metadata.labels.app");

@@ -22,21 +22,6 @@ const std::map<std::string, std::string>& known_differences() {
       {"cr-cel-fail-default", "CEL"},
       {"vap-bad-cel", "CEL"},
       {"crd-nonstructural", "native: structural schemas"},
-      {"port-range", "native"},
-      {"selector-mismatch", "native"},
-      {"map-null-nested", "native: selector"},
-      {"container-no-image", "native"},
-      {"no-containers", "native"},
-      {"quantity-neg", "native"},
-      {"limit-lt-request", "native"},
-      {"hpa-bad-min", "native"},
-      {"cron-bad-schedule", "native"},
-      {"pdb-both", "native"},
-      {"role-missing-apigroups", "native"},
-      {"resource-both-volume-sources", "native"},
-      {"volmount-missing-volume", "native"},
-      {"secret-dockercfg-bad", "native"},
-      {"secret-tls-missing", "native"},
   };
   return kKnown;
 }
