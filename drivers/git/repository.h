@@ -31,7 +31,7 @@ struct NamedEntry {
 };
 
 /// One path that differs between two trees. A folder that appears or goes is reported as the files
-/// in it. `before`/`after` are nullopt where the path is not there.
+/// in it, or as itself when it is empty. `before`/`after` are nullopt where the path is not there.
 struct TreeChange {
   std::string path;
   std::optional<Entry> before;
@@ -43,7 +43,7 @@ struct CommitInfo {
   std::string tree;
   std::string author_name;
   std::string author_email;
-  std::string summary;  ///< first line of the message
+  std::string summary;            ///< first line of the message
   std::int64_t committed_at = 0;  ///< Unix seconds
 };
 
@@ -68,9 +68,13 @@ class Repository {
   virtual Result<CommitInfo> commit(const std::string& oid) = 0;  ///< tags are peeled
   virtual Result<bool> contains(const std::string& oid) = 0;
   /// Commits reachable from `newer` and not from `older` (zero oid: none), counted up to `limit`.
-  virtual Result<int> count_commits(const std::string& older, const std::string& newer, int limit) = 0;
+  virtual Result<int> count_commits(const std::string& older,
+                                    const std::string& newer,
+                                    int limit) = 0;
 
   virtual Result<std::vector<NamedEntry>> list(const std::string& tree) = 0;  ///< sorted by name
+  /// One entry of a tree by its exact name; cheap in large folders.
+  virtual Result<std::optional<Entry>> find(const std::string& tree, const std::string& name) = 0;
   virtual Result<std::string> blob(const std::string& oid, std::size_t max_bytes) = 0;
 
   /// Differences of two trees, renames as delete + add. A zero oid is the empty tree. Costs
