@@ -9,8 +9,9 @@ namespace plumb {
 
 enum class Looked {
   file,     ///< read a file; value = blob object id
-  listing,  ///< listed a folder; value = SHA-256 (hex) of its sorted "name\0type\n" lines, not of contents
+  listing,  ///< listed a folder; value = SHA-256 (hex) of its sorted "name\0type\n" lines (type: file, folder, link), not of contents
   absent,   ///< looked for a path and nothing was there; value = ""
+  folder,   ///< found a folder, whatever is in it; value = ""
   link,     ///< passed through a symbolic link; value = object id of the link's blob
 };
 [[nodiscard]] std::string_view to_string(Looked looked) noexcept;

@@ -35,6 +35,7 @@ std::string_view to_string(Looked looked) noexcept {
     case Looked::file: return "file";
     case Looked::listing: return "listing";
     case Looked::absent: return "absent";
+    case Looked::folder: return "folder";
     case Looked::link: return "link";
   }
   return "file";
