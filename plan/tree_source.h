@@ -4,6 +4,7 @@
 ///   Paths    relative to the repository's root, '/' separated; "." and ".." are resolved, ".."
 ///            above the root is an error. Symbolic links resolve inside the tree (at most 40 hops).
 ///   Record   every answer, also "not there", goes into the closure (core/closure.h).
+///            Submodules are folders that are not there.
 ///   Limits   one file max_file_bytes, all of a render max_total_bytes.
 ///   Threads  one thread at a time.
 #include <functional>
@@ -49,6 +50,7 @@ class TreeSource {
 
  private:
   struct Step;
+  Result<> record(Looked looked, const std::string& path, std::string value);
   git::Repository& repository_;
   std::string tree_;
   ReadLimits limits_;
@@ -57,6 +59,8 @@ class TreeSource {
 };
 
 /// True if every recorded answer would be the same in `tree_oid`: the render need not run.
-Result<bool> holds(const Closure& closure, git::Repository& repository, const std::string& tree_oid);
+Result<bool> holds(const Closure& closure,
+                   git::Repository& repository,
+                   const std::string& tree_oid);
 
 }  // namespace plumb::plan

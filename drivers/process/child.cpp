@@ -24,7 +24,7 @@ std::chrono::milliseconds left(Deadline deadline) {
 }
 
 Failure too_late() {
-  return fail(Errc::unavailable, "the child did not answer before the deadline");
+  return fail(Errc::unavailable, std::string(kLate));
 }
 
 void close_fd(int& fd) {
@@ -174,7 +174,7 @@ Result<std::string> Child::read_exact(std::size_t count, Deadline deadline) {
   std::string bytes;
   while (bytes.size() < count) {
     const std::string more = TRY(read_some(std::min(count - bytes.size(), kStep), deadline));
-    if (more.empty()) return fail(Errc::fault, "the child ended");
+    if (more.empty()) return fail(Errc::fault, std::string(kEnded));
     bytes += more;
   }
   return bytes;
@@ -188,7 +188,7 @@ Result<> Child::write_all(std::string_view bytes, Deadline deadline) {
       bytes.remove_prefix(static_cast<std::size_t>(sent));
       continue;
     }
-    if (errno == EPIPE || errno == ECONNRESET) return fail(Errc::fault, "the child ended");
+    if (errno == EPIPE || errno == ECONNRESET) return fail(Errc::fault, std::string(kEnded));
     if (errno == EINTR) continue;
     if (errno != EAGAIN) return system_failure("write to the child", errno);
     std::array<pollfd, 2> ready{{{input_, POLLOUT, 0}, {errors_, POLLIN, 0}}};

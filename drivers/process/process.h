@@ -27,6 +27,10 @@ namespace plumb::process {
 using Deadline = std::chrono::steady_clock::time_point;
 [[nodiscard]] Deadline in(std::chrono::milliseconds time);
 
+/// Messages of the two failures that a caller may want to word itself.
+inline constexpr std::string_view kEnded = "the child ended";
+inline constexpr std::string_view kLate = "the child did not answer before the deadline";
+
 /// Core files are always off.
 struct Limits {
   std::optional<std::uint64_t> data_bytes{};  ///< RLIMIT_DATA

@@ -80,6 +80,8 @@ class Connection {
   [[nodiscard]] std::int64_t last_insert_id() const;
   [[nodiscard]] std::int64_t changes() const;
   [[nodiscard]] sqlite3* raw() const { return raw_; }
+  /// Ends statements that were left in the middle of their rows: they would hold a snapshot open.
+  void reset_statements();
 
  private:
   explicit Connection(sqlite3* raw);
