@@ -6,6 +6,7 @@
 ///   Values   RepoState is immutable; an Update carries the next one. Pure but for the reads.
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -33,10 +34,17 @@ class RepoState {
   Closure discovery;
   std::map<AppId, std::shared_ptr<const PlannedApp>> apps;
 
-  /// Applications whose closure any of these changes may touch. O(changes), from an index that is
-  /// shared between states that differ little.
-  [[nodiscard]] std::vector<AppId> touched_by(const std::vector<git::TreeChange>& changes) const;
-  void reindex();
+  /// Applications whose closure does not hold in `tree`, which differs from this state's tree by
+  /// `changes`. O(changes), from an index that is shared between states that differ little.
+  Result<std::vector<AppId>> touched_by(const std::vector<git::TreeChange>& changes,
+                                        git::Repository& repository,
+                                        const std::string& tree) const;
+  /// The application that holds an object (ObjectKey::identity()) on a cluster, other than `but`.
+  [[nodiscard]] std::optional<AppId> owner(const std::string& cluster,
+                                           const std::string& identity,
+                                           const AppId& but) const;
+  /// Call when `apps` is complete. `base`: the state that this one was copied from, or an empty one.
+  void reindex(const RepoState& base);
 
  private:
   struct Index;
@@ -45,7 +53,7 @@ class RepoState {
 
 struct Affected {
   enum class How { added, changed, removed };
-  How how = How::changed;
+  How how = How::changed;  ///< changed: other objects, or other rules (sync, prune, ...) for them
   Application application;
   std::string old_digest;  ///< "" when added
   Plan plan;               ///< with objects; remove_application when removed
@@ -58,10 +66,17 @@ struct Update {
   int rendered = 0;                ///< engines that ran
   int from_cache = 0;
   std::size_t changed_paths = 0;
+  std::string changed_folder;  ///< that all changed paths lie in; "" = the root
 };
 
-/// Asked before an engine runs; nullopt: render. May be empty.
-using LookUpRender = std::function<std::optional<Plan>(const Application&, const std::string& tree)>;
+/// A render that was made before, and what it read.
+struct CachedPlan {
+  Plan plan;
+  Closure closure;
+};
+/// Asked before an engine runs; nullopt: render. May be empty. What it gives must hold in `tree`.
+using LookUpRender =
+    std::function<std::optional<CachedPlan>(const Application&, const std::string& tree)>;
 /// Told after an engine ran. May be empty.
 using KeepRender = std::function<void(const Plan&, const Closure&)>;
 using KeyOf = std::function<const ProjectKey&(const std::string& project)>;
@@ -74,7 +89,8 @@ struct UpdateTools {
   KeepRender keep;
 };
 
-/// What `commit` makes of `base` (which may be empty: everything is new).
+/// What `commit` makes of `base` (which may be empty: everything is new). A Result error: the tree
+/// could not be read or a render could not run; nothing is known then.
 Result<Update> plan_update(const RepoState& base,
                            git::Repository& repository,
                            const std::string& commit,
