@@ -7,6 +7,7 @@
 #include <thread>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -53,7 +54,7 @@ process::Spec spec(std::vector<std::string> words) {
 bool group_is_gone(pid_t group) {
   for (int i = 0; i < 5000; ++i) {
     if (::kill(-group, 0) != 0 && errno == ESRCH) return true;
-    ::usleep(1000);  // its parent is now init, which reaps it soon
+    ::poll(nullptr, 0, 1);  // its parent is now init, which reaps it soon
   }
   return false;
 }
