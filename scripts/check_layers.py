@@ -38,8 +38,6 @@ OWNERS = {
     "seccomp.h": "drivers/process",
 }
 HEAVY = {"nlohmann/json.hpp", "CLI/CLI.hpp"} | set(OWNERS)
-# httplib.h is the receiver's HTTP server too: it speaks HTTP, and there is no second user of a wrapper.
-ALSO = {("httplib.h", "receiver")}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
@@ -59,7 +57,7 @@ def problems_of(path, name):
             if header != heavy and not (heavy.endswith("/") and header.startswith(heavy)):
                 continue
             owner = OWNERS.get(heavy)
-            if owner and not name.startswith(owner) and (heavy, folder) not in ALSO:
+            if owner and not name.startswith(owner):
                 yield f"{where}: only {owner} may include {header}"
 
 
