@@ -92,7 +92,13 @@ Error scrubbed(Error error, const Manifest& manifest) {
 }  // namespace
 
 KubeCluster::KubeCluster(std::unique_ptr<kube::Client> client)
-    : client_(std::move(client)), kinds_(*client_) {}
+    : KubeCluster(std::make_shared<KubeLine>(std::move(client))) {}
+
+KubeCluster::KubeCluster(std::shared_ptr<KubeLine> line, std::string user_agent)
+    : line_(std::move(line)),
+      client_(line_->client.get()),
+      kinds_(line_->kinds),
+      user_agent_(std::move(user_agent)) {}
 
 void KubeCluster::refresh_kinds() {
   kinds_.forget();
@@ -132,6 +138,7 @@ Result<kube::Response> KubeCluster::patch(const Manifest& manifest,
                                           steady_clock::time_point deadline) {
   kube::Request request;
   request.method = "PATCH";
+  request.user_agent = user_agent_;
   request.path = path + "?fieldManager=" + kFieldManager + "&force=true&fieldValidation=Strict";
   request.body = manifest.json;
   request.content_type = "application/apply-patch+yaml";
@@ -168,6 +175,7 @@ Result<Live> KubeCluster::adopt(const Manifest& manifest,
                                 steady_clock::time_point deadline) {
   kube::Request request;
   request.method = "PATCH";
+  request.user_agent = user_agent_;
   request.path = path + "?fieldManager=" + std::string(kFieldManager);
   request.body = adoption;
   request.content_type = "application/json-patch+json";
@@ -203,6 +211,7 @@ Result<bool> KubeCluster::remove(const ObjectKey& key, const std::string& uid) {
   if (!kind) return false;  // its definition is gone, and it with it
   kube::Request request;
   request.method = "DELETE";
+  request.user_agent = user_agent_;
   request.path = TRY(kube::path_of(*kind, key.ns, key.name));
   request.content_type = "application/json";
   request.body = plumb::json::canonical({{"apiVersion", "v1"},

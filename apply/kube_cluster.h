@@ -1,6 +1,8 @@
 #pragma once
 /// The real Cluster: one API server over drivers/kube. Contract: apply/cluster.h.
 #include <memory>
+#include <string>
+#include <utility>
 
 #include "apply/cluster.h"
 #include "drivers/kube/client.h"
@@ -8,9 +10,19 @@
 
 namespace plumb::apply {
 
+/// A client and what it knows of its server's kinds: one per cluster, shared by all who work on it.
+struct KubeLine {
+  explicit KubeLine(std::unique_ptr<kube::Client> the_client)
+      : client(std::move(the_client)), kinds(*client) {}
+  std::unique_ptr<kube::Client> client;
+  kube::Kinds kinds;
+};
+
 class KubeCluster final : public Cluster {
  public:
   explicit KubeCluster(std::unique_ptr<kube::Client> client);
+  /// `user_agent`: what the API server's audit log says of our writes.
+  explicit KubeCluster(std::shared_ptr<KubeLine> line, std::string user_agent = "plumbline");
 
   Result<std::string> uid() override;
   Result<Live> apply(const Manifest& manifest, std::chrono::milliseconds timeout) override;
@@ -38,8 +50,10 @@ class KubeCluster final : public Cluster {
                      Live live,
                      std::chrono::steady_clock::time_point deadline);
 
-  std::unique_ptr<kube::Client> client_;
-  kube::Kinds kinds_;
+  std::shared_ptr<KubeLine> line_;
+  kube::Client* client_;  // of line_
+  kube::Kinds& kinds_;    // of line_
+  std::string user_agent_;
 };
 
 }  // namespace plumb::apply

@@ -31,6 +31,7 @@ struct Request {
   std::string body{};
   std::string content_type{};
   std::string accept = "application/json";
+  std::string user_agent = "plumbline";  ///< stands in the API server's audit log
   std::chrono::milliseconds timeout{15'000};
   std::size_t max_response_bytes = 64U << 20U;
 };

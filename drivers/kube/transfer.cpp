@@ -119,8 +119,8 @@ void Transfer::set_tls(const Access& access) {
 }
 
 Result<> Transfer::set_headers() {
-  std::vector<std::string> lines = {"Accept: " + request_.accept, "User-Agent: plumbline",
-                                    "Expect:"};
+  std::vector<std::string> lines = {"Accept: " + request_.accept,
+                                    "User-Agent: " + request_.user_agent, "Expect:"};
   if (!request_.body.empty()) lines.push_back("Content-Type: " + request_.content_type);
   if (!identity_->token.empty()) lines.push_back("Authorization: Bearer " + identity_->token);
   for (const std::string& line : lines) {
