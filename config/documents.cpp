@@ -134,6 +134,15 @@ Application read_application(const Node& root, const RepositoryBinding& binding)
   return app;
 }
 
+TargetPlaces places_of(const Node& root, const Place& otherwise) {
+  const Node spec = root.member("spec");
+  const auto place = [&](const char* key) {
+    const Node node = spec.member(key);
+    return node.there() ? node.place() : otherwise;
+  };
+  return {place("path"), place("cluster"), place("namespace")};
+}
+
 Verdict syntax_verdict(const Error& error, const std::string& file) {
   Verdict verdict;
   verdict.rule = "yaml.syntax";
@@ -181,7 +190,9 @@ ParsedDocuments parse_documents(std::string_view text,
       verdict.subject = finding.subject;
       parsed.verdicts.push_back(std::move(verdict));
     }
-    if (reader.findings.empty()) parsed.applications.push_back(std::move(app));
+    if (!reader.findings.empty()) continue;
+    parsed.places.push_back(places_of(reader.root(), app.declared_at));
+    parsed.applications.push_back(std::move(app));
   }
   return parsed;
 }

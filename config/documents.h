@@ -11,9 +11,18 @@
 
 namespace plumb::config {
 
+/// Where an Application says what it targets; the document's own place for what it leaves out.
+struct TargetPlaces {
+  Place path;
+  Place cluster;
+  Place ns;
+};
+
 struct ParsedDocuments {
   std::vector<Application> applications;  ///< valid ones; defaults from the binding are filled in
-  std::vector<Verdict> verdicts;          ///< deny each: bad YAML, unknown key (with the nearest), bad value
+  std::vector<TargetPlaces> places;       ///< of each application
+  std::vector<Verdict>
+      verdicts;  ///< deny each: bad YAML, unknown key (with the nearest), bad value
 };
 
 /// Parses one file's documents. Does not check rights (plan/discover does).

@@ -31,9 +31,11 @@ Result<Physical> physical(git::Repository& repository,
   return Physical{std::move(at), false};
 }
 
-Result<bool> entry_holds(const ClosureEntry& looked,
-                         git::Repository& repository,
-                         const std::string& tree) {
+}  // namespace
+
+Result<bool> holds(const ClosureEntry& looked,
+                   git::Repository& repository,
+                   const std::string& tree) {
   const Physical now = TRY(physical(repository, tree, looked.path));
   if (now.through_link) return false;
   const auto is = [&](git::Kind kind) { return now.entry && now.entry->kind == kind; };
@@ -49,13 +51,11 @@ Result<bool> entry_holds(const ClosureEntry& looked,
   return listing_hash(TRY(repository.list(now.entry->oid))) == looked.value;
 }
 
-}  // namespace
-
 Result<bool> holds(const Closure& closure,
                    git::Repository& repository,
                    const std::string& tree_oid) {
   for (const ClosureEntry& looked : closure) {
-    if (!TRY(entry_holds(looked, repository, tree_oid))) return false;
+    if (!TRY(holds(looked, repository, tree_oid))) return false;
   }
   return true;
 }

@@ -1,6 +1,6 @@
 #pragma once
-/// The line that a verdict is about: verdicts of the schema and of rights name an object and a field,
-/// people look for a file and a line.
+/// The line that a verdict is about: verdicts of the schema and of rights name an object and a
+/// field, people look for a file and a line.
 #include <string>
 #include <vector>
 
@@ -10,8 +10,8 @@
 
 namespace plumb::plan {
 
-/// Fills in `place` where it can: the field's own line in the object's file, else the object's first.
-/// A file that cannot be read any more leaves its verdicts as they are.
+/// Fills in `place` where it can: the field's own line in the object's file, else the object's
+/// first. A file that cannot be read any more leaves its verdicts as they are.
 void locate(std::vector<Verdict>& verdicts, const Update& update, git::Repository& repository);
 
 struct SourceLine {

@@ -27,9 +27,11 @@ class ProjectKey {
 };
 
 struct Rendered {
-  std::vector<Manifest> objects;  ///< sorted by identity, namespace filled in where the kind has one
+  std::vector<Manifest>
+      objects;  ///< sorted by identity, namespace filled in where the kind has one
   Closure closure;
-  std::vector<Verdict> verdicts;  ///< structure only: YAML, missing kind, duplicate objects, render errors
+  std::vector<Verdict>
+      verdicts;  ///< structure only: YAML, missing kind, duplicate objects, render errors
   /// Field-level marks are not kept: `locate` in plan/locate.h reads the file again when needed.
 };
 
@@ -37,7 +39,8 @@ struct Rendered {
 using IsNamespaced = std::function<bool(std::string_view api_version, std::string_view kind)>;
 
 /// Renders. Content errors come back as verdicts (so that one push shows them all); a Result error
-/// means that the render could not run (unavailable, fault). Secrets are tainted; `List` is flattened.
+/// means that the render could not run (unavailable, fault). Secrets are tainted; `List` is
+/// flattened.
 Result<Rendered> render(const Application& application,
                         TreeSource& source,
                         EnginePool& engines,
@@ -49,6 +52,8 @@ Result<Rendered> render(const Application& application,
                                       const std::vector<Manifest>& objects);
 
 /// The hash of a manifest's canonical bytes: SHA-256, or HMAC under the project's key when tainted.
-[[nodiscard]] std::string content_hash(std::string_view canonical_json, bool tainted, const ProjectKey& key);
+[[nodiscard]] std::string content_hash(std::string_view canonical_json,
+                                       bool tainted,
+                                       const ProjectKey& key);
 
 }  // namespace plumb::plan

@@ -88,8 +88,7 @@ struct TreeSource::Step {
         TRY(follow(path, entry->oid));
       } else if (entry->kind == git::Kind::tree) {
         at.push_back({path, entry->oid});
-      } else if (!ahead.empty()) {  // nothing is below a file
-        if (ahead.front() != "..") return TRY(absent(below(path, ahead.front())));
+      } else if (!ahead.empty()) {  // nothing is below a file, until it becomes a link or a folder
         TRY(source.record(Looked::file, path, entry->oid));
         return std::optional<Found>();
       } else {

@@ -63,4 +63,9 @@ Result<bool> holds(const Closure& closure,
                    git::Repository& repository,
                    const std::string& tree_oid);
 
+/// The same for one recorded answer.
+Result<bool> holds(const ClosureEntry& looked,
+                   git::Repository& repository,
+                   const std::string& tree_oid);
+
 }  // namespace plumb::plan

@@ -2,7 +2,8 @@
 /// A push as a difference: which applications a new commit touches, and what each becomes.
 ///
 ///   Work     proportional to the change. A tree diff against the recorded closures names the
-///            candidates; only those are rendered; one whose plan digest stays the same is not affected.
+///            candidates; only those are rendered; one whose plan digest stays the same is not
+///            affected.
 ///   Values   RepoState is immutable; an Update carries the next one. Pure but for the reads.
 #include <map>
 #include <memory>
@@ -23,7 +24,8 @@ struct PlannedApp {
   Application application;
   Closure closure;
   std::string plan_digest;
-  std::vector<std::string> identities;  ///< ObjectKey::identity() of each object, sorted: who owns what
+  std::vector<std::string>
+      identities;  ///< ObjectKey::identity() of each object, sorted: who owns what
 };
 
 /// What one ref of a repository declares at one commit.
@@ -31,19 +33,24 @@ class RepoState {
  public:
   std::string commit;  ///< "" before the first
   std::string tree;
-  Closure discovery;
+  std::shared_ptr<const Closure> discovery;  ///< what finding the applications read; null at first
   std::map<AppId, std::shared_ptr<const PlannedApp>> apps;
 
-  /// Applications whose closure does not hold in `tree`, which differs from this state's tree by
-  /// `changes`. O(changes), from an index that is shared between states that differ little.
-  Result<std::vector<AppId>> touched_by(const std::vector<git::TreeChange>& changes,
-                                        git::Repository& repository,
-                                        const std::string& tree) const;
+  struct Touched {
+    std::vector<AppId> apps;  ///< sorted
+    bool discovery = false;   ///< other applications may be declared
+  };
+  /// Whose closure does not hold in `tree`, which differs from this state's tree by `changes`.
+  /// O(changes), from an index that is shared between states that differ little.
+  Result<Touched> touched_by(const std::vector<git::TreeChange>& changes,
+                             git::Repository& repository,
+                             const std::string& tree) const;
   /// The application that holds an object (ObjectKey::identity()) on a cluster, other than `but`.
   [[nodiscard]] std::optional<AppId> owner(const std::string& cluster,
                                            const std::string& identity,
                                            const AppId& but) const;
-  /// Call when `apps` is complete. `base`: the state that this one was copied from, or an empty one.
+  /// Call when `apps` is complete. `base`: the state that this one was copied from, or an empty
+  /// one.
   void reindex(const RepoState& base);
 
  private:
@@ -57,13 +64,15 @@ struct Affected {
   Application application;
   std::string old_digest;  ///< "" when added
   Plan plan;               ///< with objects; remove_application when removed
+  Closure closure;         ///< what the render read; empty when removed
 };
 
 struct Update {
-  std::shared_ptr<const RepoState> next;
-  std::vector<Affected> affected;  ///< sorted by id
-  std::vector<Verdict> verdicts;   ///< with a deny among them `next` must not be used
-  int rendered = 0;                ///< engines that ran
+  std::shared_ptr<const RepoState> next;  ///< null with a deny among the verdicts
+  std::string tree;                       ///< of the commit
+  std::vector<Affected> affected;         ///< sorted by id
+  std::vector<Verdict> verdicts;
+  int rendered = 0;  ///< engines that ran
   int from_cache = 0;
   std::size_t changed_paths = 0;
   std::string changed_folder;  ///< that all changed paths lie in; "" = the root
