@@ -358,6 +358,10 @@ Api::Answer Api::repos(Request&) {
                     {"project", binding.project},
                     {"branches", binding.branches},
                     {"clusters", binding.clusters},
+                    {"hooks",
+                     {{"when_down", binding.when_down == config::WhenDown::refuse ? "refuse" : "accept"},
+                      {"deadline_ms", binding.hooks_deadline.count()},
+                      {"wait_ms", binding.hooks_wait.count()}}},
                     {"refs", std::move(refs)},
                     {"applications", applications}});
   }
