@@ -63,7 +63,8 @@ find_go() {
 }
 use_go() {
   GO=$(find_go) || fail "there is no Go $MIN_GO or newer here: run scripts/setup"
-  export PATH="$(dirname "$GO"):$PATH" GOTOOLCHAIN=local
+  # Its own bin, not the folder that it was found in: a virtual environment's python must not come with it.
+  export PATH="$(cd / && GOTOOLCHAIN=local "$GO" env GOROOT)/bin:$PATH" GOTOOLCHAIN=local
 }
 
 # build_folder <preset>: one folder for each preset and each copy of the sources. The first copy gets the
