@@ -6,8 +6,6 @@
 ///   Threads  a Connection belongs to one thread; a Server runs each connection on a thread of its
 ///            own, at most `max_connections`, and answers `unavailable` past that.
 ///   Errors   unavailable: nobody listens, time is over, peer went away; invalid: bad frame.
-#include <sys/types.h>
-
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -15,6 +13,8 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+
+#include <sys/types.h>
 
 #include "core/result.h"
 
@@ -40,9 +40,13 @@ class Connection {
 
   static Result<Connection> connect(const std::string& path, std::chrono::milliseconds timeout);
 
+  /// Waits at most 30 s for a peer that does not read.
   Result<> send(char type, std::string_view payload);
   /// The next frame; nullopt when the peer closed in good order.
   Result<std::optional<Frame>> receive(std::chrono::milliseconds timeout);
+  /// True once receive() would not wait for its first byte, or the peer has gone away; false after
+  /// `timeout`. For those who have something to say while they wait.
+  [[nodiscard]] bool wait_readable(std::chrono::milliseconds timeout) const;
   /// True once the peer has gone away; does not block.
   [[nodiscard]] bool peer_gone() const;
   [[nodiscard]] Result<Peer> peer() const;
@@ -56,11 +60,13 @@ class Server {
   /// The handler runs on the connection's thread; returning closes the connection.
   using Handler = std::function<void(Connection&, const Peer&, std::stop_token)>;
   struct Options {
-    unsigned mode = 0666;        ///< of the socket file; rights are decided by peer uid, per call
+    unsigned mode = 0666;  ///< of the socket file; rights are decided by peer uid, per call
     int max_connections = 256;
   };
   /// Removes a dead socket file of an earlier run; `conflict` if somebody still answers on it.
-  static Result<std::unique_ptr<Server>> listen(const std::string& path, Options options, Handler handler);
+  static Result<std::unique_ptr<Server>> listen(const std::string& path,
+                                                Options options,
+                                                Handler handler);
   ~Server();  ///< stops accepting, asks handlers to stop, joins them
 
  private:

@@ -1,10 +1,10 @@
 #pragma once
 /// What the fuzzer and the corpus test both do with bytes that a peer sent.
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <string_view>
 #include <thread>
+
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "drivers/local_socket/local_socket.h"
 
