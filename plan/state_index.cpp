@@ -99,7 +99,7 @@ Result<RepoState::Touched> RepoState::touched_by(const std::vector<git::TreeChan
   if (!index_) return touched;
   Suspects suspects;
   for (const git::TreeChange& change : changes) suspects.add(change);
-  std::set<AppId> apps;
+  std::set<AppId> broken;
   std::map<std::pair<std::string, Looked>, bool> known;  // all records of one state agree
   for (const auto& [path, itself] : suspects.paths()) {
     for (const auto& layer : index_->layers) {
@@ -112,12 +112,12 @@ Result<RepoState::Touched> RepoState::touched_by(const std::vector<git::TreeChan
         if (fresh)
           answer->second = TRY(holds({use.looked, path, use.value}, repository, changed_tree));
         if (answer->second) continue;
-        if (use.app) apps.insert(use.app->application.id);
+        if (use.app) broken.insert(use.app->application.id);
         touched.discovery = touched.discovery || !use.app;
       }
     }
   }
-  touched.apps.assign(apps.begin(), apps.end());
+  touched.apps.assign(broken.begin(), broken.end());
   return touched;
 }
 
