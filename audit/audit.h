@@ -1,10 +1,12 @@
 #pragma once
-/// audit/: the trail that shows tampering. One leaf for every step, in the transaction of the change.
+/// audit/: the trail that shows tampering. One leaf for every step, in the transaction of the
+/// change.
 ///
-///   Leaf     canonical JSON, format 1 (docs/formats.md "Audit leaf"), permanent. It names actors by
+///   Leaf     canonical JSON, format 1 (docs/formats.md "Audit leaf"), permanent. It names actors
+///   by
 ///            a pseudonym and a salted commitment; names stand in a table that can be erased.
-///   Chain    row n holds SHA-256(0x00 | leaf n) and the chain value of row n-1. Sequence numbers are
-///            gapless, given by the one writer.
+///   Chain    value n = SHA-256(value n-1 | SHA-256(0x00 | leaf n)). Sequence numbers are gapless,
+///            given by the one writer.
 ///   Threads  append inside Store::write; the rest from any thread.
 #include <cstdint>
 #include <optional>
@@ -28,13 +30,18 @@ struct Entry {
   std::string project, application, cluster_uid, repository, ref, old_oid, new_oid;
   std::string commit, plan_digest;
   std::string reason;
-  std::string result;  ///< "ok", "denied", "failed", ...
+  std::string result;                          ///< "ok", "denied", "failed", ...
   std::int64_t event = 0, job = 0, epoch = 0;  ///< 0: none
-  std::vector<std::pair<std::string, std::string>> detail;  ///< per verb: object, op, hash, audit id
+  std::vector<std::pair<std::string, std::string>>
+      detail;  ///< per verb: object, op, hash, audit id
 };
 
 /// Appends and returns its sequence number.
 Result<std::int64_t> append(sqlite::Transaction& tx, const Entry& entry, UnixMillis now);
+
+/// Forgets who stands behind the pseudonym of this actor; every leaf and the chain stay as they
+/// are. Returns how many names went. The name in stored events is the queue's.
+Result<int> erase_actor(sqlite::Transaction& tx, const std::string& actor_id);
 
 struct Row {
   std::int64_t sequence = 0;
@@ -45,8 +52,9 @@ struct Row {
 };
 
 struct Filter {
-  std::string application, repository, commit, verb, actor;  ///< "" = any; commit is a prefix, verb may end in '*'
-  UnixMillis since = 0, until = 0;                            ///< 0 = open
+  std::string application, repository, commit, verb,
+      actor;                        ///< "" = any; commit is a prefix, verb may end in '*'
+  UnixMillis since = 0, until = 0;  ///< 0 = open
   std::int64_t after_sequence = 0;
   int limit = 100;
 };
@@ -54,12 +62,12 @@ Result<std::vector<Row>> list(sqlite::Connection& db, const Filter& filter);  //
 
 struct Verified {
   std::int64_t leaves = 0;
-  std::string head;           ///< chain value of the last row, hex
+  std::string head;               ///< chain value of the last row, hex
   std::int64_t bad_sequence = 0;  ///< first row that does not hold; 0 = all hold
   std::string problem;            ///< "" = all hold
 };
-/// Recomputes everything. `expected_head`, if given, must appear at its sequence (a head kept elsewhere
-/// shows truncation and full rewrites).
+/// Recomputes everything. `expected_head`, if given, must appear at its sequence (a head kept
+/// elsewhere shows truncation and full rewrites).
 Result<Verified> verify(sqlite::Connection& db,
                         std::optional<std::pair<std::int64_t, std::string>> expected_head = {});
 
