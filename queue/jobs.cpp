@@ -107,6 +107,13 @@ Result<std::optional<Job>> find_job(sqlite::Connection& db, JobId id) {
   return std::optional<Job>(std::move(found.front()));
 }
 
+Result<std::map<JobState, std::int64_t>> job_counts(sqlite::Connection& db) {
+  sqlite::Statement rows = TRY(db.prepare("SELECT state, count(*) FROM job GROUP BY state"));
+  std::map<JobState, std::int64_t> counts;
+  while (TRY(rows.step())) counts[TRY(parse_job_state(rows.text(0)))] = rows.integer(1);
+  return counts;
+}
+
 Result<> log_line(sqlite::Transaction& tx, JobId job, UnixMillis at, std::string_view line) {
   sqlite::Statement& row = TRY(tx.statement("INSERT INTO job_log (job, at, line) VALUES (?, ?, ?)"));
   TRY(row.bind_all(job, at, line));

@@ -10,6 +10,7 @@
 ///   Errors   conflict: a stale lease; unavailable: the store; invalid: no such row
 #include <chrono>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -131,6 +132,7 @@ struct JobFilter {
 };
 Result<std::vector<Job>> jobs(sqlite::Connection& db, const JobFilter& filter);  ///< newest first
 Result<std::optional<Job>> find_job(sqlite::Connection& db, JobId id);
+Result<std::map<JobState, std::int64_t>> job_counts(sqlite::Connection& db);  ///< states that occur
 
 /// A line of a job's log, shown by `plumb logs`. Scrubbed by the caller.
 Result<> log_line(sqlite::Transaction& tx, JobId job, UnixMillis at, std::string_view line);
