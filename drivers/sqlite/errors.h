@@ -10,8 +10,10 @@ namespace plumb::sqlite {
 
 [[nodiscard]] Error error_of(sqlite3* db, std::string_view doing);
 
-/// After these nothing that the connection says about its state can be believed (a failed fsync loses
-/// pages silently): stop writing, exit, read again.
+inline constexpr int kBusyMillis = 5000;
+
+/// After these nothing that the connection says about its state can be believed (a failed fsync
+/// loses pages silently): stop writing, exit, read again.
 [[nodiscard]] bool is_fatal(sqlite3* db);
 
 }  // namespace plumb::sqlite

@@ -1,31 +1,39 @@
 #include "drivers/sqlite/store.h"
 
-#include <fcntl.h>
-#include <sqlite3.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
+#include <chrono>
 #include <condition_variable>
+#include <cstring>
 #include <deque>
+#include <exception>
 #include <future>
 #include <mutex>
 #include <thread>
 #include <utility>
 
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include "core/failpoint.h"
 #include "core/guarded.h"
 #include "core/log.h"
 #include "drivers/sqlite/errors.h"
+#include "drivers/sqlite/opening.h"
 
 namespace plumb::sqlite {
 namespace {
 
 constexpr std::size_t kMaxBatch = 256;
 constexpr std::size_t kMaxIdleReaders = 8;
-constexpr int kCheckpointPages = 1000;      // about 4 MB of log
-constexpr int kTruncatePages = 16'000;      // about 64 MB: shrink the file when readers allow
+constexpr int kCheckpointPages = 1000;  // about 4 MB of log
+constexpr int kTruncatePages = 16'000;  // about 64 MB: shrink the file when readers allow
+constexpr int kAlarmPages = 64'000;     // about 256 MB: a reader holds the log
+constexpr auto kIdle =
+    std::chrono::seconds(10);  // then the log is emptied: it holds what was deleted
 
 struct Write {
   std::function<Result<>(Transaction&)> change;
@@ -38,11 +46,14 @@ class FileLock {
  public:
   static Result<FileLock> take(const std::string& path) {
     const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) return fail(Errc::fault, "lock '" + path + "' cannot be opened");
+    if (fd < 0) {
+      return fail(Errc::fault, "lock '" + path + "' cannot be opened: " + std::strerror(errno), "",
+                  "check that the data folder exists and belongs to the user of plumbd");
+    }
     FileLock lock(fd);
     if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-      return fail(Errc::conflict, "another plumbd works on this data ('" + path + "' is locked)", "",
-                  "stop it first, or give this one another data folder");
+      return fail(Errc::conflict, "another plumbd works on this data ('" + path + "' is locked)",
+                  "", "stop it first, or give this one another data folder");
     }
     return lock;
   }
@@ -57,48 +68,6 @@ class FileLock {
   int fd_;
 };
 
-Result<std::int64_t> version_of(Connection& db, const std::string& component) {
-  Statement& found = TRY(db.statement("SELECT version FROM component_version WHERE component = ?"));
-  TRY(found.bind(1, component));
-  const bool row = TRY(found.step());
-  const std::int64_t version = row ? found.integer(0) : 0;
-  found.reset();
-  return version;
-}
-
-Result<> migrate(Connection& db, const Component& component) {
-  const std::int64_t version = TRY(version_of(db, component.name));
-  const auto newest = static_cast<std::int64_t>(component.migrations.size());
-  if (version > newest) {
-    return fail(Errc::invalid,
-                "the database was written by a newer Plumbline (" + component.name + " " + std::to_string(version) +
-                    ", this one knows " + std::to_string(newest) + ")",
-                "", "install that version again, or restore a backup made before the upgrade");
-  }
-  for (std::int64_t next = version; next < newest; ++next) {
-    TRY(db.exec(component.migrations[static_cast<std::size_t>(next)]));
-    Statement& stored = TRY(db.statement(
-        "INSERT INTO component_version (component, version) VALUES (?, ?) "
-        "ON CONFLICT (component) DO UPDATE SET version = excluded.version"));
-    TRY(stored.bind_all(component.name, next + 1));
-    TRY(stored.run());
-  }
-  return {};
-}
-
-Result<> migrate_all(Connection& db, const std::vector<Component>& components) {
-  TRY(db.exec("BEGIN IMMEDIATE;"
-              "CREATE TABLE IF NOT EXISTS component_version ("
-              "  component TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT;"));
-  for (const Component& component : components) {
-    if (auto migrated = migrate(db, component); !migrated) {
-      static_cast<void>(db.exec("ROLLBACK"));
-      return migrated;
-    }
-  }
-  return db.exec("COMMIT");
-}
-
 }  // namespace
 
 struct Store::Impl {
@@ -109,7 +78,11 @@ struct Store::Impl {
   void run_batch(std::deque<Write>& batch);
   Result<> run_one(Write& write);
   Result<> commit();
+  Result<> call(Write& write);
+  void note_failure();
+  bool wait_for_work(std::unique_lock<std::mutex>& held, const std::stop_token& stop);
   void checkpoint();
+  void run_checkpoint(int mode);
   Result<std::unique_ptr<Connection>> borrow();
 
   std::string path;
@@ -117,7 +90,8 @@ struct Store::Impl {
   std::unique_ptr<Connection> writer;  // of the writer thread
   Guarded<std::vector<std::unique_ptr<Connection>>> readers;
   std::atomic<bool> broken = false;
-  int log_pages = 0;  // of the writer thread; told by SQLite after each commit
+  int log_pages = 0;     // of the writer thread; told by SQLite after each commit
+  bool alarmed = false;  // of the writer thread
   std::mutex mutex;
   std::condition_variable_any ready;
   std::deque<Write> waiting;
@@ -137,35 +111,51 @@ Store::~Store() {
   if (impl_->thread.joinable()) impl_->thread.join();
 }
 
-Result<std::unique_ptr<Store>> Store::open(const std::string& path, const std::vector<Component>& components) {
+Result<std::unique_ptr<Store>> Store::open(const std::string& path,
+                                           const std::vector<Component>& components) {
   auto lock = TRY(FileLock::take(path + ".lock"));
+  TRY(make_private(path));
   auto writer = TRY(Connection::open(path, Connection::Mode::read_write));
-  // secure_delete: what retention or a person removed is not readable in free pages.
-  TRY(writer->exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;"
-                   "PRAGMA wal_autocheckpoint=0;"));
+  TRY(set_up_writer(*writer));
+  TRY(check_pages(*writer, path));
   TRY(migrate_all(*writer, components));
   auto impl = std::make_unique<Impl>(path, std::move(lock), std::move(writer));
   Impl& self = *impl;
   // Our own hook stands in the place of the automatic checkpoint.
-  sqlite3_wal_hook(impl->writer->raw(), [](void* count, sqlite3*, const char*, int pages) {
-    *static_cast<int*>(count) = pages;
-    return SQLITE_OK;
-  }, &self.log_pages);
+  sqlite3_wal_hook(
+      impl->writer->raw(),
+      [](void* count, sqlite3*, const char*, int pages) {
+        *static_cast<int*>(count) = pages;
+        return SQLITE_OK;
+      },
+      &self.log_pages);
   impl->thread = std::jthread([&self](std::stop_token stop) { self.work(stop); });
   return std::unique_ptr<Store>(new Store(std::move(impl)));
 }
 
-bool Store::broken() const { return impl_->broken; }
+bool Store::broken() const {
+  return impl_->broken;
+}
 
 // ---- writing ----
+
+/// True: there is work; false: stopped. Empties the log when nothing comes for a while.
+bool Store::Impl::wait_for_work(std::unique_lock<std::mutex>& held, const std::stop_token& stop) {
+  const auto any = [&] { return !waiting.empty(); };
+  if (log_pages > 0 && !ready.wait_for(held, stop, kIdle, any) && !stop.stop_requested()) {
+    held.unlock();
+    run_checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
+    held.lock();
+  }
+  return ready.wait(held, stop, any);
+}
 
 void Store::Impl::work(const std::stop_token& stop) {
   for (;;) {
     std::deque<Write> batch;
     {
-      std::unique_lock lock_queue(mutex);
-      ready.wait(lock_queue, stop, [&] { return !waiting.empty(); });
-      if (waiting.empty()) return;  // stopped, and nothing is left undone
+      std::unique_lock held(mutex);
+      if (!wait_for_work(held, stop)) return;  // stopped, and nothing is left undone
       const std::size_t count = std::min(waiting.size(), kMaxBatch);
       batch.insert(batch.end(), std::make_move_iterator(waiting.begin()),
                    std::make_move_iterator(waiting.begin() + static_cast<std::ptrdiff_t>(count)));
@@ -177,56 +167,105 @@ void Store::Impl::work(const std::stop_token& stop) {
   }
 }
 
+/// A bug in one change must not end the thread that everybody's changes need.
+Result<> Store::Impl::call(Write& write) {
+  try {
+    return write.change(*writer);
+  } catch (const std::exception& bug) {
+    return fail(Errc::fault, std::string("a change of the database threw: ") + bug.what());
+  }
+}
+
+/// Looked at right after a failure, before another call hides its code.
+void Store::Impl::note_failure() {
+  if (broken || !is_fatal(writer->raw())) return;
+  broken = true;
+  log::error("database.broken", {{"message", std::string(sqlite3_errmsg(writer->raw()))}});
+}
+
 /// A change that fails takes back its own effects, nobody else's.
 Result<> Store::Impl::run_one(Write& write) {
   TRY(writer->exec("SAVEPOINT one"));
-  auto changed = write.change(*writer);
+  auto changed = call(write);
+  if (!changed) note_failure();
   writer->reset_statements();
-  if (!changed) TRY(writer->exec("ROLLBACK TO one"));
-  TRY(writer->exec("RELEASE one"));
+  // A full disk can end the whole transaction under a statement: then there is nothing to take
+  // back.
+  if (sqlite3_get_autocommit(writer->raw()) != 0) {
+    if (!changed) return changed;
+    return fail(Errc::fault, "a change ended the transaction that it shares");
+  }
+  Result<> ended;
+  if (!changed) ended = writer->exec("ROLLBACK TO one");
+  if (ended) ended = writer->exec("RELEASE one");
+  if (!ended) {
+    // Half a change may still be there: nothing of this transaction may become durable.
+    note_failure();
+    static_cast<void>(writer->exec("ROLLBACK"));
+    return ended;
+  }
   return changed;
 }
 
+/// Once a commit has failed for another reason than a full disk, nobody knows what is on the disk:
+/// a failed fsync loses pages and says so once. The process must exit and read again.
 Result<> Store::Impl::commit() {
-  FAILPOINT("sqlite.before_commit");
-  TRY(writer->exec("COMMIT"));
-  FAILPOINT("sqlite.after_commit");
-  return {};
+  const auto committed = [&]() -> Result<> {
+    FAILPOINT("sqlite.before_commit");
+    TRY(writer->exec("COMMIT"));
+    FAILPOINT("sqlite.after_commit");
+    return {};
+  }();
+  if (!committed && committed.error().code != Errc::unavailable && !broken) {
+    broken = true;
+    log::error("database.broken", {{"message", committed.error().message}});
+  }
+  return committed;
 }
 
 void Store::Impl::run_batch(std::deque<Write>& batch) {
   Result<> whole;
   if (broken) {
-    whole = fail(Errc::fault, "the database failed before: restart plumbd");
+    whole = fail(Errc::fault, "the database failed before", "", "restart plumbd");
   } else {
     whole = writer->exec("BEGIN IMMEDIATE");
-    for (Write& write : batch) {
-      if (whole) write.result = run_one(write);
-      // A full disk can end the whole transaction under a statement.
-      if (whole && sqlite3_get_autocommit(writer->raw()) != 0) {
-        whole = write.result ? fail(Errc::fault, "the transaction ended early") : Result<>(Failure(write.result.error()));
-      }
-    }
-    if (whole) whole = commit();
+    if (!whole) note_failure();
   }
+  for (Write& write : batch) {
+    if (!whole) break;
+    write.result = run_one(write);
+    if (broken || sqlite3_get_autocommit(writer->raw()) != 0) whole = Failure(write.result.error());
+  }
+  if (whole) whole = commit();
   if (whole) return;
-  if (!broken && is_fatal(writer->raw())) {
-    broken = true;
-    log::error("database.broken", {{"message", whole.error().message}});
-  }
   if (sqlite3_get_autocommit(writer->raw()) == 0) static_cast<void>(writer->exec("ROLLBACK"));
   for (Write& write : batch) {
     if (write.result) write.result = Failure(whole.error());
   }
 }
 
-/// PASSIVE never waits for a reader; TRUNCATE does, so only when the log has grown far.
 void Store::Impl::checkpoint() {
   if (log_pages < kCheckpointPages) return;
-  const int mode = log_pages >= kTruncatePages ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
+  run_checkpoint(log_pages >= kTruncatePages ? SQLITE_CHECKPOINT_TRUNCATE
+                                             : SQLITE_CHECKPOINT_PASSIVE);
+}
+
+/// Readers keep their snapshot: what they hold is left for the next time, nobody waits for them.
+void Store::Impl::run_checkpoint(int mode) {
+  if (broken) return;
   int left = 0;
   int moved = 0;
-  if (sqlite3_wal_checkpoint_v2(writer->raw(), nullptr, mode, &left, &moved) == SQLITE_OK && left == moved) log_pages = 0;
+  sqlite3_busy_timeout(writer->raw(), 0);
+  const int code = sqlite3_wal_checkpoint_v2(writer->raw(), nullptr, mode, &left, &moved);
+  sqlite3_busy_timeout(writer->raw(), kBusyMillis);
+  if (code == SQLITE_OK && left == moved) {
+    log_pages = 0;
+  } else if (code != SQLITE_OK && code != SQLITE_BUSY) {
+    note_failure();
+  }
+  const bool large = log_pages > kAlarmPages;
+  if (large && !alarmed) log::warn("database.log_large", {{"pages", log_pages}});
+  alarmed = large;
 }
 
 Result<> Store::write_erased(std::function<Result<>(Transaction&)> change) {
@@ -241,7 +280,9 @@ Result<> Store::write_erased(std::function<Result<>(Transaction&)> change) {
   return done.get();
 }
 
-Result<> Store::write(std::function<Result<>(Transaction&)> change) { return write_erased(std::move(change)); }
+Result<> Store::write(std::function<Result<>(Transaction&)> change) {
+  return write_erased(std::move(change));
+}
 
 // ---- reading ----
 
@@ -271,6 +312,7 @@ Result<> Store::read_erased(const std::function<Result<>(Connection&)>& query) {
 }
 
 Result<> Store::backup_to(const std::string& path) {
+  TRY(make_private(path));
   auto source = TRY(Connection::open(impl_->path, Connection::Mode::read_only));
   auto target = TRY(Connection::open(path, Connection::Mode::read_write));
   sqlite3_backup* backup = sqlite3_backup_init(target->raw(), "main", source->raw(), "main");

@@ -135,14 +135,17 @@ class Store {
 // ---- templates ----
 
 namespace detail {
-inline Result<> bind_one(Statement& s, int i, std::string_view v) { return s.bind(i, v); }
+inline Result<> bind_one(Statement& s, int i, std::string_view v) {
+  return s.bind(i, v);
+}
 inline Result<> bind_one(Statement& s, int i, const std::string& v) {
   return s.bind(i, std::string_view(v));
 }
-inline Result<> bind_one(Statement& s, int i, const char* v) { return s.bind(i, std::string_view(v)); }
+inline Result<> bind_one(Statement& s, int i, const char* v) {
+  return s.bind(i, std::string_view(v));
+}
 template <class Integer>
-  requires std::is_integral_v<Integer>
-Result<> bind_one(Statement& s, int i, Integer v) {
+requires std::is_integral_v<Integer> Result<> bind_one(Statement& s, int i, Integer v) {
   return s.bind(i, static_cast<std::int64_t>(v));
 }
 template <class T>
