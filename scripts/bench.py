@@ -275,7 +275,7 @@ def main():
     parser.add_argument("--apps", type=int, default=1000)
     parser.add_argument("--out", required=True)
     parser.add_argument("names", nargs="*", default=[])
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     names = arguments.names or ["floor", "push", "noop", "fleet"]
     if not set(names) <= {"floor", "push", "noop", "fleet"}:
         parser.error("known benchmarks: floor, push, noop, fleet")

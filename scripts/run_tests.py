@@ -192,7 +192,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", choices=["unit", "engines", "system"])
     parser.add_argument("names", nargs="*")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
 
     def wanted(kind, name):
         return not arguments.names or any(n == kind or n in name for n in arguments.names)

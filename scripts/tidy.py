@@ -52,7 +52,7 @@ def main():
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("files", nargs="*")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     known = {pathlib.Path(e["directory"], e["file"]).resolve()
              for e in json.loads((arguments.build / "compile_commands.json").read_text())}
     wanted = [pathlib.Path(f).resolve() for f in arguments.files] or sorted(known)
