@@ -1,3 +1,5 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034 # read by the scripts that source this
 # Sourced by the scripts beside it: places, words on the terminal, and the Go that we build with.
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CACHE=${PLUMB_CACHE:-$HOME/.cache/plumbline}
@@ -52,7 +54,7 @@ MIN_GO=1.26
 find_go() {
   local candidate have
   for candidate in "$(command -v go || true)" /usr/local/go/bin/go "$CACHE/go-venv/bin/go"; do
-    [ -n "$candidate" ] && [ -x "$candidate" ] || continue
+    if [ -z "$candidate" ] || ! [ -x "$candidate" ]; then continue; fi
     have=$(cd / && GOTOOLCHAIN=local "$candidate" env GOVERSION 2>/dev/null | sed 's/^go//; s/[^0-9.].*//') || continue
     if [ -n "$have" ] && [ "$(printf '%s\n%s\n' "$MIN_GO" "$have" | sort -V | head -n 1)" = "$MIN_GO" ]; then
       printf '%s\n' "$candidate"
