@@ -92,7 +92,9 @@ TEST_CASE("chunks without end are cut off with bounded memory", "[http]") {
     CHECK((status == 413 || status == 400));
   }
   CHECK(echo.served == 0);
-#ifndef __SANITIZE_ADDRESS__  // which keeps what was freed
+#ifdef __SANITIZE_ADDRESS__
+  static_cast<void>(before);
+#else  // which keeps what was freed
   CHECK(resident() < before + (32U << 20U));
 #endif
 }
@@ -140,6 +142,7 @@ TEST_CASE("all bodies together have a limit, and small ones still pass", "[http]
 TEST_CASE("400 idle connections do not keep a sender out", "[http]") {
   http::Options options;
   options.pressed_time = 100ms;
+  options.head_time = options.total_time = 5min;
   Echo echo(options);
   std::vector<std::unique_ptr<RawClient>> idle;
   for (int i = 0; i < 400; ++i) idle.push_back(std::make_unique<RawClient>(echo.at()));

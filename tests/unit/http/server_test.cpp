@@ -96,6 +96,7 @@ TEST_CASE("slow senders on every thread give way to those who wait", "[http]") {
   http::Options options;
   options.threads = 2;
   options.pressed_time = 200ms;
+  options.head_time = options.total_time = 5min;
   Echo echo(options);
   RawClient first(echo.at());
   RawClient second(echo.at());
