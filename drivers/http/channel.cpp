@@ -47,7 +47,7 @@ void Channel::answer_until(Time deadline) {
 
 bool Channel::wait(short events) {
   while (true) {
-    const bool pressed = load_.waiting > 0 && !answering_;
+    const bool pressed = load_.spare < 0 && !answering_;
     const Time until = pressed ? std::min(deadline_, started_ + pressed_time_) : deadline_;
     const auto left = std::chrono::ceil<milliseconds>(until - steady_clock::now());
     if (left <= milliseconds(0) || (load_.stopping && !answering_)) {

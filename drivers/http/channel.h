@@ -13,7 +13,7 @@ namespace plumb::http {
 
 /// What all connections of a server share.
 struct Load {
-  std::atomic<int> waiting = 0;  ///< connections without a thread
+  std::atomic<int> spare = 0;  ///< idle threads less the connections that wait for one
   std::atomic<bool> stopping = false;
   std::atomic<std::size_t> body_bytes = 0;  ///< held by all
 };

@@ -34,19 +34,19 @@ class Line {
     {
       const std::scoped_lock lock(mutex_);
       fds_.push_back(fd);
-      ++load_.waiting;
+      --load_.spare;
     }
     came_.notify_one();
   }
   /// -1: stop.
   int take(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
+    ++load_.spare;  // stays when we take one: an idle thread less, a connection less
     if (!came_.wait(lock, stop, [this] { return !fds_.empty(); }) || stop.stop_requested()) {
       return -1;
     }
     const int fd = fds_.front();
     fds_.pop_front();
-    --load_.waiting;
     return fd;
   }
 
@@ -78,7 +78,7 @@ struct Server::Impl {
   void accept_all() {
     while (!load.stopping) {
       // When the line is full new connections stay with the kernel.
-      const bool full = load.waiting >= options.waiting;
+      const bool full = load.spare <= -options.waiting;
       std::array<pollfd, 2> polled{pollfd{wake, POLLIN, 0}, pollfd{listener.fd, POLLIN, 0}};
       ::poll(polled.data(), full ? 1 : 2, full ? 50 : -1);
       if (full || polled[1].revents == 0) continue;

@@ -105,6 +105,19 @@ TEST_CASE("slow senders on every thread give way to those who wait", "[http]") {
   CHECK(status_of(ask(echo.at(), post(1) + "a")) == 200);
 }
 
+TEST_CASE("a slow sender is left alone while threads are free", "[http]") {
+  http::Options options;
+  options.pressed_time = 1ms;
+  Echo echo(options);
+  RawClient slow(echo.at());
+  slow.send(post(10) + "12345");
+  for (int i = 0; i < 300; ++i) {
+    CHECK(status_of(ask(echo.at(), post(1) + "a")) == 200);
+  }
+  slow.send("67890");
+  CHECK(status_of(slow.receive()) == 200);
+}
+
 TEST_CASE("a server ends at once, whoever is still sending", "[http]") {
   auto echo = std::make_unique<Echo>();
   RawClient head(echo->at());
