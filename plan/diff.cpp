@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+
 #include <nlohmann/json.hpp>
 
 #include "core/text.h"
@@ -107,7 +108,9 @@ std::map<std::string, const Manifest*> by_identity(const std::vector<Manifest>& 
   return found;
 }
 
-std::vector<FieldChange> fields_between(const Manifest& before, const Manifest& after, bool masked) {
+std::vector<FieldChange> fields_between(const Manifest& before,
+                                        const Manifest& after,
+                                        bool masked) {
   const Json old_value = Json::parse(before.json, nullptr, false);
   const Json new_value = Json::parse(after.json, nullptr, false);
   if (old_value.is_discarded() || new_value.is_discarded()) return {};
@@ -139,7 +142,8 @@ std::vector<ObjectChange> diff_objects(const std::vector<Manifest>& before,
   }
   for (const auto& [identity, object] : old_objects) {
     if (!new_objects.contains(identity)) {
-      changes.push_back({ObjectChange::Op::remove, object->key, object->place, {}, object->tainted});
+      changes.push_back(
+          {ObjectChange::Op::remove, object->key, object->place, {}, object->tainted});
     }
   }
   std::sort(changes.begin(), changes.end(), [](const ObjectChange& a, const ObjectChange& b) {

@@ -60,6 +60,7 @@ Result<Json> answer_list(TreeSource& source, const std::string& path) {
   if (!listed) return told(std::move(listed).error());
   Json names = Json::array();
   for (const TreeSource::Name& entry : *listed) {
+    if (entry.broken) continue;
     const bool folder = entry.type == TreeSource::Found::Type::folder;
     names.push_back({{"name", entry.name}, {"folder", folder}});
   }
@@ -135,8 +136,10 @@ class EngineChild {
 process::Spec spec_of(const EngineOptions& options) {
   process::Spec spec;
   spec.argv = {options.program};
-  // Go collects garbage harder as it comes near its own limit; ours ends the process.
-  spec.environment = {"GOMEMLIMIT=" + std::to_string(options.memory_bytes / 4 * 3), "GOMAXPROCS=2"};
+  // A render leaves much garbage over a large schema that stays: collect less often. Go collects
+  // harder as it comes near its own limit; ours ends the process.
+  spec.environment = {"GOMEMLIMIT=" + std::to_string(options.memory_bytes / 4 * 3), "GOGC=300",
+                      "GOMAXPROCS=2"};
   spec.limits.data_bytes = options.memory_bytes + (256U << 20U);  // RSS is what counts
   spec.limits.rss_bytes = options.memory_bytes;
   spec.limits.file_bytes = 0;

@@ -138,38 +138,31 @@ bool explain_content(const std::string& message, Explained& into) {
     const auto near = nearest(one, kustomization_keys());
     into = {"unknown key \"" + printable(one) + "\" in a kustomization",
             near ? "did you mean \"" + *near + "\"?" : "", one + ":"};
-}
-else if (RE2::PartialMatch(
-             message, R"(cannot unmarshal (\w+) into Go struct field \w+\.(\S+))", &one, &two)) {
-  const std::string key = two.substr(two.rfind('.') + 1);
-  into = {"\"" + printable(two) + "\" in a kustomization may not be a " + one, "", key + ":"};
-}
-else if (RE2::PartialMatch(message, R"(already registered id: ([^\s']+))", &one)) {
-  into = {object_name(one) + " is there twice", "include its file once", as_written(message),
-          "object.duplicate"};
-}
-else if (RE2::PartialMatch(message, R"(no matches for Id ([^\s;']+))", &one)) {
-  std::string name;
-  static_cast<void>(RE2::PartialMatch(object_name(one), R"( (\S+)$)", &name));
-  into = {"a patch is for " + object_name(one) + ", which is none of the resources", "", name};
-}
-else if (RE2::PartialMatch(
-             message, R"((missing (?:kind|metadata\.name)[a-z ]*) in object)", &one)) {
-  into = {"'" + printable(as_written(message)) + "': " + one + " in an object",
-          "a manifest needs apiVersion, kind and metadata.name", as_written(message),
-          "object.kind"};
-}
-else if (message.find("invalid literal source") != std::string::npos) {
-  into = {"a literal of a generator is not written as key=value", "", "literals:"};
-}
-else if (RE2::PartialMatch(message, R"(trouble configuring builtin (\w+))", &one)) {
-  into = {"kustomize cannot use this " + one, "look at its patch, path and target", ""};
-  if (one == "PatchTransformer") into.written = "patches";
-}
-else {
-  return false;
-}
-return true;
+  } else if (RE2::PartialMatch(message, R"(cannot unmarshal (\w+) into Go struct field \w+\.(\S+))",
+                               &one, &two)) {
+    const std::string key = two.substr(two.rfind('.') + 1);
+    into = {"\"" + printable(two) + "\" in a kustomization may not be a " + one, "", key + ":"};
+  } else if (RE2::PartialMatch(message, R"(already registered id: ([^\s']+))", &one)) {
+    into = {object_name(one) + " is there twice", "include its file once", as_written(message),
+            "object.duplicate"};
+  } else if (RE2::PartialMatch(message, R"(no matches for Id ([^\s;']+))", &one)) {
+    std::string name;
+    static_cast<void>(RE2::PartialMatch(object_name(one), R"( (\S+)$)", &name));
+    into = {"a patch is for " + object_name(one) + ", which is none of the resources", "", name};
+  } else if (RE2::PartialMatch(message, R"((missing (?:kind|metadata\.name)[a-z ]*) in object)",
+                               &one)) {
+    into = {"'" + printable(as_written(message)) + "': " + one + " in an object",
+            "a manifest needs apiVersion, kind and metadata.name", as_written(message),
+            "object.kind"};
+  } else if (message.find("invalid literal source") != std::string::npos) {
+    into = {"a literal of a generator is not written as key=value", "", "literals:"};
+  } else if (RE2::PartialMatch(message, R"(trouble configuring builtin (\w+))", &one)) {
+    into = {"kustomize cannot use this " + one, "look at its patch, path and target", ""};
+    if (one == "PatchTransformer") into.written = "patches";
+  } else {
+    return false;
+  }
+  return true;
 }
 
 std::string name_in(const std::string& path) {

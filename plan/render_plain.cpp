@@ -22,7 +22,7 @@ class PlainReader {
       if (entry.type == TreeSource::Found::Type::folder) {
         if (application_.recurse && TRY(is_real_folder(entry.name, below))) TRY(folder(below));
       } else if (is_manifest_file(entry.name) && below != "plumbline.yaml") {
-        TRY(file(below));
+        TRY(file(below, entry.broken));
       }
     }
     return {};
@@ -37,11 +37,14 @@ class PlainReader {
     return found && found->path == path;
   }
 
-  Result<> file(const std::string& path) {
+  Result<> file(const std::string& path, bool broken) {
     auto text = source_.read(path);
     if (!text) {
       if (text.error().code != Errc::invalid) return Failure(std::move(text).error());
-      deny(verdict_of(text.error(), path), "file.unreadable");
+      Verdict verdict = verdict_of(text.error(), path);
+      if (broken && verdict.message.ends_with("does not exist"))
+        verdict.message = "'" + printable(path) + "' is a symbolic link to nothing";
+      deny(std::move(verdict), "file.unreadable");
       return {};
     }
     auto documents = yaml::parse_all(*text, path);

@@ -183,8 +183,8 @@ Result<std::vector<TreeSource::Name>> TreeSource::list(std::string_view folder) 
     if (entry.entry.kind == git::Kind::symlink) {
       const auto target = look(below(found->path, entry.name));
       if (!target && target.error().code != Errc::invalid) return Failure(target.error());
-      if (!target || !*target) continue;
-      name.type = (*target)->type;
+      name.broken = !target || !*target;
+      if (!name.broken) name.type = (*target)->type;
     }
     names.push_back(std::move(name));
   }

@@ -36,7 +36,8 @@ class TreeSource {
   };
   struct Name {
     std::string name;
-    Found::Type type = Found::Type::file;  ///< of what it leads to; a dangling link is left out
+    Found::Type type = Found::Type::file;  ///< of what it leads to
+    bool broken = false;                   ///< a link that leads nowhere, or out
   };
 
   TreeSource(git::Repository& repository, std::string tree_oid, ReadLimits limits = {});

@@ -15,11 +15,10 @@ bool same_render(const Application& a, const Application& b) {
   return a.path == b.path && a.engine == b.engine && a.recurse == b.recurse && a.ns == b.ns;
 }
 
-/// True if a cluster is brought to the same objects in the same way.
+/// True if a cluster is brought to its objects in the same way, and people see the same source.
 bool same_rules(const Application& a, const Application& b) {
-  return same_render(a, b) && a.sync == b.sync && a.prune == b.prune &&
-         a.on_delete == b.on_delete && a.health_timeout == b.health_timeout &&
-         a.repository == b.repository;
+  return a.path == b.path && a.sync == b.sync && a.prune == b.prune && a.on_delete == b.on_delete &&
+         a.health_timeout == b.health_timeout && a.repository == b.repository;
 }
 
 std::string common_folder(const std::vector<git::TreeChange>& changes) {
@@ -106,7 +105,8 @@ class Updater {
   Result<> plan(const Application& app, bool touched) {
     const auto before = base_.apps.find(app.id);
     const PlannedApp* old = before == base_.apps.end() ? nullptr : before->second.get();
-    if (old && !touched && same_rules(old->application, app)) {
+    if (old && !touched && same_render(old->application, app) &&
+        same_rules(old->application, app)) {
       if (old->application.declared_at == app.declared_at) return {};
       PlannedApp moved = *old;  // the document has other lines now
       moved.application = app;
