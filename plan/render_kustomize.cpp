@@ -26,8 +26,9 @@ void note_objects(const yaml::Document& document, Lines& lines) {
   for (const GivenObject& object : objects) {
     const Json& value = *object.value;
     if (!value.is_object() || !value.contains("metadata")) continue;
-    lines.emplace(member(value, "kind") + " " + member(value["metadata"], "name"),
-                  object.place.line);
+    std::string kind = member(value, "kind");
+    if (kind.ends_with("Generator")) kind.resize(kind.size() - 9);  // one in a file of its own
+    lines.emplace(kind + " " + member(value["metadata"], "name"), object.place.line);
   }
 }
 

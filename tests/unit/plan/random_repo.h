@@ -43,6 +43,12 @@ class RandomRepo {
   [[nodiscard]] const Tree& tree() const { return tree_; }
   [[nodiscard]] const std::string& story() const { return story_; }
 
+  /// Goes on from a tree that was there before.
+  void restore(const Tree& tree) {
+    tree_ = tree;
+    broken_for_ = 0;
+  }
+
   void change() {
     story_.clear();
     const int roll = up_to(100);
