@@ -125,17 +125,20 @@ TEST_CASE("all bodies together have a limit, and small ones still pass", "[http]
   http::Options options;
   options.max_bodies = 1U << 20U;
   Echo echo(options);
-  RawClient large(echo.at());
-  large.send(post(2'000'000) + std::string(1'000'000, 'a'));
-  // Until the server holds that much, another large body may still pass.
+  std::unique_ptr<RawClient> large;
   int status = 0;
   for (int i = 0; i < 200 && status != 503; ++i) {
+    // Whoever asks for the last bytes is refused: it may be the first one, which then tries again.
+    if (!large || large->ready(0ms)) {
+      large = std::make_unique<RawClient>(echo.at());
+      large->send(post(2'000'000) + std::string(1'000'000, 'a'));
+    }
     status = status_of(ask(echo.at(), post(900'000) + std::string(900'000, 'a')));
   }
   CHECK(status == 503);
   CHECK(status_of(ask(echo.at(), post(10'000) + std::string(10'000, 'a'))) == 200);
-  large.send(std::string(1'000'000, 'a'));
-  CHECK(status_of(large.receive()) == 503);
+  large->send(std::string(1'000'000, 'a'));
+  CHECK(status_of(large->receive()) == 503);
   CHECK(status_of(ask(echo.at(), post(900'000) + std::string(900'000, 'a'))) == 200);
 }
 
