@@ -81,6 +81,8 @@ class ThroughGit final : public Repository {
   }
 
   Result<std::string> resolve_commit(const std::string& name) override {
+    if (!is_plain_name(name))
+      return fail(Errc::invalid, "'" + printable(name) + "' names no commit");
     const auto out =
         TRY(git({"rev-parse", "--verify", "--quiet", "--end-of-options", name + "^{commit}"}));
     if (!out) return fail(Errc::invalid, "'" + printable(name) + "' names no commit here");
@@ -99,10 +101,8 @@ class ThroughGit final : public Repository {
   }
 
   Result<bool> contains(const std::string& oid) override {
-    auto object = read(oid, kMaxObject);
-    if (object) return true;
-    if (object.error().code == Errc::invalid) return false;
-    return Failure(std::move(object).error());
+    if (!is_oid(oid)) return fail(Errc::invalid, "'" + printable(oid) + "' is no object id");
+    return TRY(git({"cat-file", "-e", oid})).has_value();  // its size is no matter
   }
 
   Result<int> count_commits(const std::string& older,
@@ -156,7 +156,10 @@ class ThroughGit final : public Repository {
   Result<> check() {
     const auto out = TRY(run({"rev-parse", "--git-dir"}));
     if (out.exit.ok()) return {};
-    return fail(Errc::invalid, "open '" + git_dir_ + "': " + printable(first_line(out.err)), "",
+    std::string reason = out.err;  // git may say it in two lines
+    std::replace_if(
+        reason.begin(), reason.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
+    return fail(Errc::invalid, "open '" + git_dir_ + "': " + printable(reason), "",
                 "a newer git may be able to read this repository");
   }
 
@@ -188,8 +191,9 @@ class ThroughGit final : public Repository {
     if (!is_oid(oid)) return fail(Errc::invalid, "'" + printable(oid) + "' is no object id");
     if (!child_) TRY(start());
     auto object = ask(oid, max_bytes);
-    if (!object && object.error().code != Errc::invalid) child_.reset();  // out of step: start anew
-    return object;
+    if (object || object.error().code == Errc::invalid) return object;
+    child_.reset();  // out of step, or it died of a broken object: start anew
+    return fail(Errc::unavailable, "read object " + oid + ": " + object.error().message);
   }
 
   Result<> start() {

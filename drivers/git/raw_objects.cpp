@@ -34,6 +34,11 @@ void parse_person(std::string_view line, std::string& name, std::string& email, 
 
 }  // namespace
 
+bool is_plain_name(std::string_view name) {
+  return !name.empty() && name.front() != '-' &&
+         name.find_first_of(std::string_view(":{\0\n", 4)) == std::string_view::npos;
+}
+
 std::optional<Kind> kind_of_mode(unsigned mode) {
   switch (mode & 0170000U) {
     case 0040000U: return Kind::tree;

@@ -9,6 +9,10 @@
 
 namespace plumb::git {
 
+/// May this be looked up as a revision? ':' and '{' begin searches through paths, messages and
+/// reflogs, and a leading '-' is an option.
+[[nodiscard]] bool is_plain_name(std::string_view name);
+
 /// Of a file mode ("100644"); nullopt: a mode that Git does not write.
 [[nodiscard]] std::optional<Kind> kind_of_mode(unsigned mode);
 

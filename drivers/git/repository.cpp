@@ -11,6 +11,7 @@
 #include "core/oid.h"
 #include "core/text.h"
 #include "drivers/git/cat_file.h"
+#include "drivers/git/loose_objects.h"
 #include "drivers/git/object_folders.h"
 #include "drivers/git/raw_objects.h"
 #include "drivers/git/tree_diff.h"
@@ -108,7 +109,7 @@ class Libgit2 final : public Repository {
     for (const std::string& folder : TRY(object_folders(roots))) {
       git_odb_backend* loose = nullptr;
       git_odb_backend* packs = nullptr;
-      int code = git_odb_backend_loose(&loose, folder.c_str(), -1, 0, 0, 0);
+      int code = make_loose_backend(&loose, folder);
       if (code == 0) code = git_odb_add_backend(odb.get(), loose, kLoosePriority);
       if (code == 0) code = git_odb_backend_pack(&packs, folder.c_str());
       if (code == 0) code = git_odb_add_backend(odb.get(), packs, kPackPriority);
@@ -121,6 +122,8 @@ class Libgit2 final : public Repository {
   }
 
   Result<std::optional<std::string>> ref(const std::string& name) override {
+    if (!is_ref_name(name) && name != "HEAD")
+      return fail(Errc::invalid, "'" + printable(name) + "' is no ref name");
     git_oid oid;
     const int code = git_reference_name_to_id(&oid, repository_.get(), name.c_str());
     if (code == GIT_ENOTFOUND) return std::optional<std::string>();
@@ -151,10 +154,8 @@ class Libgit2 final : public Repository {
   }
 
   Result<std::string> resolve_commit(const std::string& name) override {
-    // ':' and '{' begin searches through paths, messages and reflogs.
-    if (name.empty() || name.find_first_of(std::string_view(":{\0", 3)) != std::string::npos) {
+    if (!is_plain_name(name))
       return fail(Errc::invalid, "'" + printable(name) + "' names no commit");
-    }
     git_object* raw = nullptr;
     const int code =
         reading([&] { return git_revparse_single(&raw, repository_.get(), name.c_str()); });
