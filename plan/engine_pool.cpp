@@ -263,6 +263,7 @@ struct EnginePool::Impl {
   std::multimap<std::string, EngineChild> idle;  // by project
   std::optional<EngineChild> ready;              // warm, of no project yet
   int alive = 0;                                 // idle, ready, lent, or being started
+  bool starting = false;                         // one will be ready soon
   int waiting = 0;
   int failed_starts = 0;
   std::optional<Error> trouble;  // why the last start failed
@@ -279,9 +280,11 @@ void EnginePool::Impl::keep_one_ready(const std::stop_token& stop) {
   std::unique_lock lock(mutex);
   while (changed.wait(lock, stop, [this] { return should_start(); })) {
     ++alive;
+    starting = true;
     lock.unlock();
     auto made = EngineChild::start(options);
     lock.lock();
+    starting = false;
     if (made) {
       version = made->version();
       ready = *std::move(made);
@@ -330,7 +333,7 @@ std::optional<EngineChild> EnginePool::Impl::take_idle(const std::string& projec
     changed.notify_all();  // the starter may make the next one
     return std::exchange(ready, std::nullopt);
   }
-  if (alive >= options.max_children && !idle.empty()) {
+  if (alive >= options.max_children && !starting && !idle.empty()) {
     idle.erase(idle.begin());  // of another project: its place is needed
     --alive;
     changed.notify_all();

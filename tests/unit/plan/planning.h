@@ -1,5 +1,6 @@
 #pragma once
 /// One repository bound to one cluster, and what planning needs besides.
+#include <filesystem>
 #include <string>
 
 #include "plan/update.h"
@@ -8,9 +9,13 @@
 
 namespace plumb::test {
 
-/// The program that scripts/build makes. Missing: tests fail, they do not skip.
+/// The program that scripts/build makes, beside the tests. Missing: tests fail, they do not skip.
 inline std::string engines_program() {
   if (const char* named = std::getenv("PLUMB_ENGINES")) return named;
+  std::error_code ignored;
+  const auto beside =
+      std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path() / "plumb-engines";
+  if (std::filesystem::exists(beside, ignored)) return beside;
   const char* home = std::getenv("HOME");
   return std::string(home == nullptr ? "" : home) + "/.cache/plumbline/bin/plumb-engines";
 }
