@@ -46,27 +46,35 @@ void Api::serve(local::Connection& connection, const local::Peer& peer, const st
   const auto frame = connection.receive(10s);
   if (!frame || !*frame || (*frame)->type != 'J') return;
   const Caller caller{peer, actor_of(peer)};
-  const auto answered = answer(connection, caller, (*frame)->payload, stop);
-  const Json reply = answered ? Json{{"result", *answered}} : Json{{"error", view(answered.error())}};
+  const Json reply = reply_to(connection, caller, (*frame)->payload, stop);
   static_cast<void>(connection.send('J', json::canonical(reply)));
 }
 
-Api::Answer Api::answer(local::Connection& connection, const Caller& caller, const std::string& text,
-                        const std::stop_token& stop) {
-  const Json request = TRY(json::parse(text, {.max_bytes = 16U << 20U, .max_depth = 16}));
-  if (!request.is_object() || json::number(request, "v") != 1) {
-    return fail(Errc::invalid, "this server speaks version 1 of the local socket", "", "install the plumb of this server");
+Json Api::reply_to(local::Connection& connection, const Caller& caller, const std::string& text,
+                   const std::stop_token& stop) {
+  const auto refused = [](const Error& error) { return Json{{"error", view(error)}}; };
+  const auto request = json::parse(text, {.max_bytes = 16U << 20U, .max_depth = 16});
+  if (!request) return refused(request.error());
+  if (!request->is_object() || json::number(*request, "v") != 1) {
+    return refused({Errc::invalid, "this server speaks version 1 of the local socket", "",
+                    "install the plumb of this server"});
   }
-  const std::string name = json::text(request, "method");
+  Request under_way{json::object(*request, "params"), caller, connection, stop};
+  const auto answered = call(under_way, json::text(*request, "method"));
+  if (answered) return Json{{"result", *answered}};
+  Json reply = refused(answered.error());
+  if (under_way.not_found) reply["error"]["code"] = "not_found";
+  return reply;
+}
+
+Api::Answer Api::call(Request& request, const std::string& name) {
   const auto method = methods_.find(name);
   if (method == methods_.end()) return fail(Errc::invalid, "no method '" + printable(name) + "'");
-  if (method->second.writes && !may_write(caller.peer)) {
-    return fail(Errc::denied, "you (" + caller.actor.id + ") may not " + name + " here", "",
+  if (method->second.writes && !may_write(request.caller.peer)) {
+    return fail(Errc::denied, "you (" + request.caller.actor.id + ") may not " + name + " here", "",
                 "add your uid to spec.access.writers of the server file, or ask who may");
   }
-  const Json& params = json::object(request, "params");
-  Request under_way{params, caller, connection, stop};
-  return method->second.run(under_way);
+  return method->second.run(request);
 }
 
 }  // namespace plumb::server

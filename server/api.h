@@ -2,11 +2,16 @@
 /// The methods of the local socket (docs/formats.md "Local socket"). One request a connection.
 #include <functional>
 #include <map>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <stop_token>
 #include <string>
+#include <vector>
 
 #include "config/server_config.h"
 #include "drivers/local_socket/local_socket.h"
+#include "server/incoming_pack.h"
 #include "server/spool.h"
 #include "worker/clusters.h"
 #include "worker/ledger.h"
@@ -40,6 +45,7 @@ struct Request {
   const Caller& caller;
   local::Connection& connection;
   std::stop_token stop;
+  bool not_found = false;  ///< set with an error about something that is not there
 };
 
 class Api {
@@ -53,8 +59,10 @@ class Api {
     bool writes = false;
     std::function<Answer(Request&)> run;
   };
-  Answer answer(local::Connection& connection, const Caller& caller, const std::string& request,
-                const std::stop_token& stop);
+  /// The whole reply: `result` or `error`.
+  nlohmann::json reply_to(local::Connection& connection, const Caller& caller, const std::string& text,
+                          const std::stop_token& stop);
+  Answer call(Request& request, const std::string& name);
   [[nodiscard]] bool may_write(const local::Peer& peer) const;
   void add_reads();
   void add_commands();
@@ -89,13 +97,31 @@ class Api {
 
   /// The application a person named: "web/dev@eu-1", or "web/dev" or "web" when that is one only.
   /// not_found with the nearest names otherwise.
-  Result<queue::AppRow> named_app(const nlohmann::json& params);
+  Result<queue::AppRow> named_app(Request& request, const std::string& wanted);
+  Result<queue::AppRow> named_app(Request& request);
   Result<std::vector<Job>> jobs_of(const queue::JobFilter& filter);
+  Result<std::optional<Job>> latest_job(const AppId& app);
+  /// With who asked for each, and why.
+  Answer job_views(const std::vector<Job>& jobs);
   Result<const config::RepositoryBinding*> hook_repository(const nlohmann::json& params, const local::Peer& peer);
-  Result<std::string> receive_pack(Request& request, const config::RepositoryBinding& binding);
-  /// Streams the progress of these jobs until all have ended, the time is over or the peer is gone.
-  Answer follow(Request& request, const std::function<Result<std::vector<Job>>()>& jobs,
-                std::chrono::milliseconds timeout);
+  Result<> add_objects(Request& request, const config::RepositoryBinding& binding, worker::PushRequest& push,
+                       std::unique_ptr<IncomingPack>& incoming);
+
+  [[nodiscard]] std::optional<std::vector<worker::Refusal>> refusals_of(
+      const std::string& repository, const std::vector<RefUpdate>& moves) const;
+  void await_planned(const Request& request, const std::string& repository, const std::vector<RefUpdate>& moves,
+                     std::chrono::milliseconds timeout);
+
+  // api_follow.cpp
+  struct Followed {
+    std::function<Result<std::vector<Job>>()> jobs;  ///< whose progress is streamed
+    std::function<Result<bool>()> more;              ///< jobs may still come: an event is not planned yet
+    std::chrono::milliseconds timeout{0};
+  };
+  /// Streams until all have ended and no more come, the time is over or the peer is gone.
+  Answer follow(Request& request, const Followed& what);
+  Result<bool> has_unplanned(const std::string& repository);  ///< "" = any
+  Result<nlohmann::json> follow_item(Request& request, const Job& job, std::map<JobId, std::string>& told);
   std::string sentence(const queue::AppRow& row, const Job* job);
   std::string next_step(const queue::AppRow& row, const Job* job);
 

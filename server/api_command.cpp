@@ -27,7 +27,7 @@ void Api::add_commands() {
 }
 
 Api::Answer Api::sync(Request& request) {
-  auto row = TRY(named_app(request.params));
+  auto row = TRY(named_app(request));
   const std::string name = row.application.id.to_string();
   if (row.suspended) {
     return fail(Errc::denied, name + " is suspended: " + row.suspended_because, "", "plumb resume " + name);
@@ -40,36 +40,37 @@ Api::Answer Api::sync(Request& request) {
   // After a rollback, sync means: take up the newest commit again.
   const auto newest = parts_.planner.state(row.application.repository, row.ref);
   const auto declared = newest->apps.find(row.application.id);
-  std::string plan = row.wanted_plan;
-  std::string commit = row.wanted_commit;
-  if (declared != newest->apps.end()) {
-    plan = declared->second->plan_digest;
-    if (!row.held_commit.empty()) commit = row.held_commit;
-  }
-  const JobKind kind = row.removed ? JobKind::remove : JobKind::sync;
-  const auto job = TRY(parts_.ledger.command(request.caller.actor, Trigger::sync, kind, row, commit, plan,
-                                             reason_of(request.params), !confirmed.empty(),
-                                             json::flag(request.params, "reapply")));
+  worker::Ledger::Command command;
+  command.actor = request.caller.actor;
+  command.kind = row.removed ? JobKind::remove : JobKind::sync;
+  command.commit = row.held_commit.empty() ? row.wanted_commit : row.held_commit;
+  command.plan = declared == newest->apps.end() ? row.wanted_plan : declared->second->plan_digest;
+  command.reason = reason_of(request.params);
+  command.confirm_prune = !confirmed.empty();
+  command.reapply = json::flag(request.params, "reapply");
+  command.seen = row;
+  const auto job = TRY(parts_.ledger.command(command));
   parts_.jobs_ready();
-  return Json{{"job", job}, {"application", name}, {"commit", commit}, {"plan", plan}};
+  return Json{{"job", job}, {"application", name}, {"commit", command.commit}, {"plan", command.plan}};
 }
 
 Api::Answer Api::suspend(Request& request) {
-  const auto row = TRY(named_app(request.params));
+  const auto row = TRY(named_app(request));
   TRY(parts_.ledger.suspend(request.caller.actor, row.application.id, reason_of(request.params)));
   return Json{{"application", row.application.id.to_string()}};
 }
 
 Api::Answer Api::resume(Request& request) {
-  const auto row = TRY(named_app(request.params));
+  const auto row = TRY(named_app(request));
   TRY(parts_.ledger.resume(request.caller.actor, row.application.id, reason_of(request.params)));
   parts_.jobs_ready();
   return Json{{"application", row.application.id.to_string()}};
 }
 
 /// The newest plan that ran healthy and is not the one that is wanted now, or the one a person named.
+/// One that was swept is not offered: the newest are kept by retention.
 Api::Answer Api::rollback(Request& request) {
-  const auto row = TRY(named_app(request.params));
+  const auto row = TRY(named_app(request));
   const std::string name = row.application.id.to_string();
   const std::string to = json::text(request.params, "to");
   queue::JobFilter filter;
@@ -87,9 +88,14 @@ Api::Answer Api::rollback(Request& request) {
                            : name + " never ran healthy at " + printable(to),
                 "", "plumb history " + name);
   }
-  const auto job = TRY(parts_.ledger.command(request.caller.actor, Trigger::rollback, JobKind::rollback, row,
-                                             target->commit, target->plan_digest, reason_of(request.params),
-                                             false, false));
+  worker::Ledger::Command command;
+  command.actor = request.caller.actor;
+  command.kind = JobKind::rollback;
+  command.commit = target->commit;
+  command.plan = target->plan_digest;
+  command.reason = reason_of(request.params);
+  command.seen = row;
+  const auto job = TRY(parts_.ledger.command(command));
   parts_.jobs_ready();
   return Json{{"job", job}, {"application", name}, {"commit", target->commit}, {"plan", target->plan_digest}};
 }
@@ -97,10 +103,16 @@ Api::Answer Api::rollback(Request& request) {
 Api::Answer Api::scan(Request& request) {
   const std::string wanted = json::text(request.params, "repository");
   int found = 0;
+  bool known = wanted.empty();
   for (const auto& binding : parts_.config.repositories) {
     if (!wanted.empty() && binding.name != wanted) continue;
+    known = true;
     found += TRY(parts_.spool.read(binding));
-    found += TRY(parts_.planner.observe(binding, Trigger::scan, request.caller.actor, "", ""));
+    found += TRY(parts_.planner.observe(binding, Trigger::scan, request.caller.actor, ""));
+  }
+  request.not_found = !known;
+  if (!known) {
+    return fail(Errc::invalid, "no repository \"" + printable(wanted) + "\" in the server's file", "", "plumb repo list");
   }
   return Json{{"events", found}};
 }

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "core/log.h"
 #include "core/oid.h"
@@ -21,9 +22,11 @@ namespace plumb::server {
 namespace {
 
 using namespace std::chrono_literals;
+using worker::Refusal;
 using Json = nlohmann::json;
 
 constexpr std::size_t kMaxRefs = 100'000;
+constexpr std::chrono::milliseconds kPlanningTime{30'000};
 
 std::string real_path(const std::string& path) {
   char resolved[PATH_MAX];
@@ -32,20 +35,24 @@ std::string real_path(const std::string& path) {
 
 Result<std::vector<RefUpdate>> refs_of(const Json& params) {
   std::vector<RefUpdate> refs;
+  std::set<std::string> seen;
   for (const Json& ref : json::list(params, "refs")) {
     RefUpdate update{json::text(ref, "ref"), json::text(ref, "old"), json::text(ref, "new")};
     if (!is_ref_name(update.ref) || !is_oid(update.old_oid) || !is_oid(update.new_oid)) {
       return fail(Errc::invalid, "a ref update that git would not make: '" + printable(update.ref) + "'");
     }
-    const bool twice = std::any_of(refs.begin(), refs.end(), [&](const RefUpdate& r) { return r.ref == update.ref; });
-    if (twice) return fail(Errc::invalid, "one ref twice in a push: '" + printable(update.ref) + "'");
+    if (!seen.insert(update.ref).second) return fail(Errc::invalid, "one ref twice in a push: '" + printable(update.ref) + "'");
     refs.push_back(std::move(update));
     if (refs.size() > kMaxRefs) return fail(Errc::invalid, "more than 100000 refs in one push");
   }
   return refs;
 }
 
-bool may_search(const std::string& folder) { return ::access(folder.c_str(), R_OK | X_OK) == 0; }
+bool is_tracked(const config::RepositoryBinding& binding, const RefUpdate& update) {
+  return std::any_of(binding.branches.begin(), binding.branches.end(), [&](const std::string& branch) {
+    return update.ref == "refs/heads/" + branch;
+  });
+}
 
 }  // namespace
 
@@ -69,28 +76,39 @@ Result<const config::RepositoryBinding*> Api::hook_repository(const Json& params
               "add it under spec.repositories, or  plumb hooks uninstall");
 }
 
+/// The folders that the push's new objects can be read from. Only those inside the repository are
+/// taken by name: a hook must not lead us to objects of another tenant.
+Result<> Api::add_objects(Request& request, const config::RepositoryBinding& binding, worker::PushRequest& push,
+                          std::unique_ptr<IncomingPack>& incoming) {
+  const std::string objects = real_path(binding.path) + "/objects/";
+  const auto may_read = [&](const std::string& folder) {
+    const std::string real = real_path(folder);
+    return (real + "/").starts_with(objects) && ::access(real.c_str(), R_OK | X_OK) == 0;
+  };
+  for (const auto& folder : json::texts(request.params, "object_dirs")) {
+    if (may_read(folder)) push.object_dirs.push_back(real_path(folder));
+  }
+  const std::string quarantine = json::text(request.params, "quarantine");
+  if (quarantine.empty()) return {};
+  if (may_read(quarantine)) {
+    push.object_dirs.push_back(real_path(quarantine));
+    return {};
+  }
+  // Git keeps quarantined objects readable for its own user only: the hook sends them.
+  TRY(request.connection.send('J', R"({"event":{"need":"pack"}})"));
+  incoming = TRY(IncomingPack::receive(request.connection, parts_.config.data_dir, binding.path));
+  push.object_dirs.push_back(incoming->object_dir());
+  return {};
+}
+
 Api::Answer Api::pre_receive(Request& request) {
   const auto started = parts_.ledger.clock().steady();
   const auto* binding = TRY(hook_repository(request.params, request.caller.peer));
   worker::PushRequest push{TRY(refs_of(request.params)), {}};
-  const std::string quarantine = json::text(request.params, "quarantine");
-  for (const auto& folder : json::texts(request.params, "object_dirs")) {
-    if (folder.starts_with('/') && may_search(folder)) push.object_dirs.push_back(folder);
-  }
   std::unique_ptr<IncomingPack> incoming;
-  const bool deploys = std::any_of(push.refs.begin(), push.refs.end(), [&](const RefUpdate& ref) {
-    return std::find(binding->branches.begin(), binding->branches.end(), branch_of(ref.ref)) != binding->branches.end();
-  });
-  if (!quarantine.empty() && deploys) {
-    if (may_search(quarantine)) {
-      push.object_dirs.push_back(quarantine);
-    } else {
-      // Git keeps quarantined objects readable for its own user only: the hook sends them.
-      TRY(request.connection.send('J', R"({"event":{"need":"pack"}})"));
-      incoming = TRY(IncomingPack::receive(request.connection, parts_.config.data_dir, binding->path));
-      push.object_dirs.push_back(incoming->object_dir());
-    }
-  }
+  const bool deploys = std::any_of(push.refs.begin(), push.refs.end(),
+                                   [&](const RefUpdate& ref) { return is_tracked(*binding, ref); });
+  if (deploys) TRY(add_objects(request, *binding, push, incoming));
   const auto judgement = TRY(parts_.planner.judge(*binding, push));
   if (!judgement.accepted) {
     std::vector<Verdict> verdicts;
@@ -109,45 +127,70 @@ Api::Answer Api::poke(Request& request) {
   return Json{{"events", TRY(parts_.spool.read(*binding))}};
 }
 
-Api::Answer Api::post_receive(Request& request) {
-  const auto* binding = TRY(hook_repository(request.params, request.caller.peer));
-  const auto refs = TRY(refs_of(request.params));
-  TRY(parts_.spool.read(*binding));
-  std::string commit;
-  std::string ref;
-  for (const RefUpdate& update : refs) {
-    const bool tracked = std::find(binding->branches.begin(), binding->branches.end(), branch_of(update.ref)) !=
-                         binding->branches.end();
-    if (!tracked || is_zero_oid(update.new_oid)) continue;
-    commit = update.new_oid;
-    ref = update.ref;
+/// Which of these moves the planner has judged by now; nullopt while one is open.
+std::optional<std::vector<Refusal>> Api::refusals_of(const std::string& repository,
+                                                     const std::vector<RefUpdate>& moves) const {
+  std::vector<Refusal> refused;
+  for (const RefUpdate& move : moves) {
+    auto refusal = parts_.planner.refusal(repository, move.ref);
+    if (refusal && refusal->commit == move.new_oid) {
+      refused.push_back(*std::move(refusal));
+    } else if (parts_.planner.state(repository, move.ref)->commit != move.new_oid) {
+      return std::nullopt;
+    }
   }
-  if (commit.empty()) return Json{{"items", Json::array()}, {"done", true}, {"ok", true}, {"commit", nullptr}};
-  // Where no reference-transaction hook left a record (an old git, a copied repository) this is the trigger.
-  TRY(parts_.planner.observe(*binding, Trigger::push, request.caller.actor, "", "push:" + ref + ":" + commit + ":" +
-                                 std::to_string(parts_.ledger.clock().now())));
-  const auto deadline = parts_.ledger.clock().steady() + 30s;
+  return refused;
+}
+
+/// Waits until the moves are planned: at most kPlanningTime, for a newer push may have overtaken them.
+void Api::await_planned(const Request& request, const std::string& repository, const std::vector<RefUpdate>& moves,
+                        std::chrono::milliseconds timeout) {
+  const auto deadline = parts_.ledger.clock().steady() + std::min<std::chrono::milliseconds>(timeout, kPlanningTime);
   for (;;) {
     const auto seen = parts_.hub.version();
-    const auto refusal = parts_.planner.refusal(binding->name, ref);
-    if (refusal && refusal->commit == commit) {
-      return Json{{"items", Json::array()}, {"done", true}, {"ok", false}, {"commit", commit},
-                  {"refused", refusal->verdicts.empty() ? "" : refusal->verdicts.front().message}};
-    }
-    if (parts_.planner.state(binding->name, ref)->commit == commit) break;
-    if (parts_.ledger.clock().steady() > deadline || request.stop.stop_requested() || request.connection.peer_gone()) break;
+    if (refusals_of(repository, moves)) return;
+    if (const auto open = has_unplanned(repository); open && !*open) return;
+    if (parts_.ledger.clock().steady() > deadline) return;
+    if (request.stop.stop_requested() || request.connection.peer_gone()) return;
     parts_.hub.wait_past(seen, 500ms);
   }
-  const auto timeout = std::chrono::milliseconds(
+}
+
+Api::Answer Api::post_receive(Request& request) {
+  const auto* binding = TRY(hook_repository(request.params, request.caller.peer));
+  auto moves = TRY(refs_of(request.params));
+  TRY(parts_.spool.read(*binding));
+  std::erase_if(moves, [&](const RefUpdate& move) { return !is_tracked(*binding, move) || is_zero_oid(move.new_oid); });
+  if (moves.empty()) return Json{{"items", Json::array()}, {"done", true}, {"ok", true}, {"commit", nullptr}};
+  // Where no reference-transaction hook left a record (an old git, a copied repository) this is the trigger.
+  TRY(parts_.planner.observe(*binding, Trigger::push, request.caller.actor, ""));
+  Followed followed;
+  followed.timeout = std::chrono::milliseconds(
       std::clamp<std::int64_t>(json::number(request.params, "wait_ms", 3'600'000), 0, 3'600'000));
-  auto result = TRY(follow(request, [this, commit, repository = binding->name]() -> Result<std::vector<Job>> {
-    queue::JobFilter filter;
-    filter.commit = commit;
-    filter.limit = 1000;
-    auto jobs = jobs_of(filter);
-    if (jobs) std::erase_if(*jobs, [&](const Job& job) { return job.repository != repository || job.kind == JobKind::rollback; });
-    return jobs;
-  }, timeout));
+  await_planned(request, binding->name, moves, followed.timeout);
+  const std::string commit = moves.front().new_oid;
+  if (const auto refused = refusals_of(binding->name, moves); refused && !refused->empty()) {
+    const auto& verdicts = refused->front().verdicts;
+    return Json{{"items", Json::array()}, {"done", true}, {"ok", false}, {"commit", commit},
+                {"refused", verdicts.empty() ? "" : verdicts.front().message}};
+  }
+  followed.jobs = [this, moves, repository = binding->name]() -> Result<std::vector<Job>> {
+    std::vector<Job> all;
+    for (const RefUpdate& move : moves) {
+      queue::JobFilter filter;
+      filter.commit = move.new_oid;
+      filter.limit = 1000;
+      for (Job& job : TRY(jobs_of(filter))) {
+        const bool ours = job.repository == repository && job.ref == move.ref && job.kind != JobKind::rollback;
+        if (ours) all.push_back(std::move(job));
+      }
+    }
+    return all;
+  };
+  followed.more = [this, moves, repository = binding->name]() -> Result<bool> {
+    return !refusals_of(repository, moves) && TRY(has_unplanned(repository));
+  };
+  auto result = TRY(follow(request, followed));
   result["commit"] = commit;
   return result;
 }

@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -22,10 +24,6 @@ int limit_of(const Json& params) {
   return static_cast<int>(std::clamp<std::int64_t>(json::number(params, "limit", 100), 1, kMaxRows));
 }
 
-bool is_final(JobState state) {
-  return state != JobState::queued && state != JobState::running;
-}
-
 /// A Secret with its values masked, everything else as it is.
 Json shown_object(const Manifest& manifest) {
   Json object = Json::parse(manifest.json, nullptr, false);
@@ -34,7 +32,28 @@ Json shown_object(const Manifest& manifest) {
     if (!object.contains(part) || !object[part].is_object()) continue;
     for (auto& [key, value] : object[part].items()) value = "***";
   }
+  // kubectl keeps a copy of all of it here.
+  constexpr const char* kCopy = "kubectl.kubernetes.io/last-applied-configuration";
+  const Json::json_pointer annotations("/metadata/annotations");
+  if (object.contains(annotations) && object[annotations].is_object() && object[annotations].contains(kCopy)) {
+    object[annotations][kCopy] = "***";
+  }
   return object;
+}
+
+/// Where a ref stands now; null when the repository cannot be read or has no such ref.
+Json seen_at(const std::string& path, const std::string& ref) {
+  const auto repository = git::Repository::open(path);
+  if (!repository) return {};
+  const auto oid = (*repository)->ref(ref);
+  return oid && *oid ? Json(**oid) : Json();
+}
+
+bool has_hooks(const std::string& path) {
+  for (const char* hook : {"pre-receive", "reference-transaction", "post-receive"}) {
+    if (::access((path + "/hooks/" + hook).c_str(), X_OK) != 0) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -68,8 +87,42 @@ Result<std::vector<Job>> Api::jobs_of(const queue::JobFilter& filter) {
       [&](sqlite::Connection& db) { return queue::jobs(db, filter); });
 }
 
-Result<queue::AppRow> Api::named_app(const Json& params) {
-  const std::string wanted = json::text(params, "application");
+Result<std::optional<Job>> Api::latest_job(const AppId& app) {
+  queue::JobFilter filter;
+  filter.app = app;
+  filter.limit = 1;
+  auto latest = TRY(jobs_of(filter));
+  if (latest.empty()) return std::optional<Job>();
+  return std::optional<Job>(std::move(latest.front()));
+}
+
+Api::Answer Api::job_views(const std::vector<Job>& jobs) {
+  return parts_.ledger.store().read<Json>([&](sqlite::Connection& db) -> Result<Json> {
+    Json list = Json::array();
+    for (const Job& job : jobs) {
+      Json shown = view(job);
+      const auto progress = parts_.hub.latest(job.id);
+      if (job.state == JobState::running && progress) {
+        shown["phase"] = progress->phase;
+        shown["message"] = progress->message;
+      }
+      const auto stored = TRY(queue::find_event(db, job.event));
+      if (stored) {
+        const Actor& actor = stored->event.actor;
+        shown["actor"] = actor.name.empty() ? actor.id : actor.name;
+        shown["reason"] = stored->event.reason;
+      }
+      list.push_back(std::move(shown));
+    }
+    return list;
+  });
+}
+
+Result<queue::AppRow> Api::named_app(Request& request) {
+  return named_app(request, json::text(request.params, "application"));
+}
+
+Result<queue::AppRow> Api::named_app(Request& request, const std::string& wanted) {
   const auto rows = TRY(parts_.ledger.store().read<std::vector<queue::AppRow>>(queue::apps));
   std::vector<std::string> names;
   std::vector<const queue::AppRow*> matches;
@@ -86,57 +139,10 @@ Result<queue::AppRow> Api::named_app(const Json& params) {
     for (std::size_t i = 0; i < matches.size() && i < 5; ++i) hint += " " + matches[i]->application.id.to_string();
     return fail(Errc::invalid, "more than one application is called \"" + printable(wanted) + "\"", "", hint);
   }
+  request.not_found = true;
   if (const auto near = nearest(wanted, names)) hint = "did you mean " + *near + " ?";
   if (hint.empty()) hint = "plumb apps   lists them";
   return fail(Errc::invalid, "unknown application \"" + printable(wanted) + "\"", "", hint);
-}
-
-/// One sentence: why is it as it is?
-std::string Api::sentence(const queue::AppRow& row, const Job* job) {
-  const std::string name = row.application.id.to_string();
-  const auto refusal = parts_.planner.refusal(row.application.repository, row.ref);
-  if (row.suspended) {
-    return name + " is suspended" + (row.suspended_because.empty() ? "" : ": " + row.suspended_because);
-  }
-  if (!row.held_commit.empty() && (job == nullptr || is_final(job->state))) {
-    return name + " was rolled back to " + short_oid(row.applied_commit) + "; " + short_oid(row.held_commit) +
-           " is held until a new commit changes it";
-  }
-  if (job != nullptr) {
-    switch (job->state) {
-      case JobState::waiting: return name + " waits: " + job->message;
-      case JobState::queued:
-        return name + " is queued" + (job->message.empty() ? "" : " to be tried again: " + job->message);
-      case JobState::running: {
-        const auto progress = parts_.hub.latest(job->id);
-        return name + " is being applied at " + short_oid(job->commit) +
-               (progress && !progress->message.empty() ? ": " + progress->message : "");
-      }
-      case JobState::failed:
-      case JobState::poison: return name + " failed at " + short_oid(job->commit) + ": " + job->message;
-      case JobState::done:
-      case JobState::superseded: break;
-    }
-  }
-  if (refusal) {
-    for (const Verdict& verdict : refusal->verdicts) {
-      if (verdict.effect != Effect::deny) continue;
-      return name + " stays at " + short_oid(row.applied_commit) + ": commit " + short_oid(refusal->commit) +
-             " was refused: " + (verdict.place.file.empty() ? "" : verdict.place.to_string() + ": ") + verdict.message;
-    }
-  }
-  return name + " runs " + short_oid(row.applied_commit) + ", the newest commit that changes it, and is " +
-         (row.health.empty() ? "unknown" : row.health);
-}
-
-std::string Api::next_step(const queue::AppRow& row, const Job* job) {
-  const std::string name = row.application.id.to_string();
-  if (row.suspended) return "plumb resume " + name;
-  if (job == nullptr) return "";
-  if (job->state == JobState::waiting) return "plumb diff " + name + "   then  plumb sync " + name;
-  if (job->state == JobState::failed || job->state == JobState::poison) return "plumb logs " + name;
-  if (job->state == JobState::queued || job->state == JobState::running) return "plumb wait " + name;
-  return "";
 }
 
 Api::Answer Api::status(Request&) {
@@ -144,11 +150,8 @@ Api::Answer Api::status(Request&) {
   std::map<std::string, int> counts;
   Json needs = Json::array();
   for (const auto& row : rows) {
-    queue::JobFilter filter;
-    filter.app = row.application.id;
-    filter.limit = 1;
-    const auto latest = TRY(jobs_of(filter));
-    const Job* job = latest.empty() ? nullptr : &latest.front();
+    const auto latest = TRY(latest_job(row.application.id));
+    const Job* job = latest ? &*latest : nullptr;
     std::string state = row.health.empty() ? "unknown" : row.health;
     if (job != nullptr && (job->state == JobState::queued || job->state == JobState::running)) state = "progressing";
     if (job != nullptr && job->state == JobState::waiting) state = "waiting";
@@ -180,23 +183,19 @@ Api::Answer Api::apps(Request&) {
   const auto rows = TRY(parts_.ledger.store().read<std::vector<queue::AppRow>>(queue::apps));
   Json list = Json::array();
   for (const auto& row : rows) {
-    queue::JobFilter filter;
-    filter.app = row.application.id;
-    filter.limit = 1;
-    const auto latest = TRY(jobs_of(filter));
-    list.push_back(view(row, latest.empty() ? nullptr : &latest.front()));
+    const auto latest = TRY(latest_job(row.application.id));
+    list.push_back(view(row, latest ? &*latest : nullptr));
   }
   return Json{{"applications", std::move(list)}};
 }
 
 Api::Answer Api::app(Request& request) {
-  const auto row = TRY(named_app(request.params));
+  const auto row = TRY(named_app(request));
   queue::JobFilter filter;
   filter.app = row.application.id;
   filter.limit = 10;
   const auto recent = TRY(jobs_of(filter));
-  Json jobs = Json::array();
-  for (const Job& job : recent) jobs.push_back(view(job));
+  Json jobs = TRY(job_views(recent));
   const auto items = TRY(parts_.ledger.store().read<std::vector<apply::InventoryItem>>(
       [&](sqlite::Connection& db) { return apply::inventory(db, row.application.id); }));
   Json objects = Json::array();
@@ -213,50 +212,25 @@ Api::Answer Api::app(Request& request) {
 }
 
 Api::Answer Api::why(Request& request) {
-  const auto row = TRY(named_app(request.params));
-  queue::JobFilter filter;
-  filter.app = row.application.id;
-  filter.limit = 1;
-  const auto latest = TRY(jobs_of(filter));
-  const Job* job = latest.empty() ? nullptr : &latest.front();
+  const auto row = TRY(named_app(request));
+  const auto latest = TRY(latest_job(row.application.id));
+  const Job* job = latest ? &*latest : nullptr;
   return Json{{"application", row.application.id.to_string()},
               {"sentence", sentence(row, job)},
               {"next", next_step(row, job)}};
 }
 
-Api::Answer Api::wait(Request& request) {
-  const std::string what = json::text(request.params, "what");
-  const auto timeout = std::chrono::milliseconds(
-      std::clamp<std::int64_t>(json::number(request.params, "timeout_ms", 600'000), 0, 86'400'000));
-  const bool is_commit = what.size() >= 4 && what.size() <= 64 &&
-                         what.find_first_not_of("0123456789abcdef") == std::string::npos;
-  if (is_commit) {
-    return follow(request, [this, what] {
-      queue::JobFilter filter;
-      filter.commit = what;
-      filter.limit = kMaxRows;
-      return jobs_of(filter);
-    }, timeout);
-  }
-  const auto row = TRY(named_app(Json{{"application", what}}));
-  return follow(request, [this, id = row.application.id] {
-    queue::JobFilter filter;
-    filter.app = id;
-    filter.limit = 1;
-    return jobs_of(filter);
-  }, timeout);
-}
-
 Api::Answer Api::diff(Request& request) {
-  const auto row = TRY(named_app(request.params));
+  const auto row = TRY(named_app(request));
   const auto& key = parts_.keys.key_of(row.application.id.project);
   using Plans = std::pair<Plan, Plan>;
-  const auto plans = TRY(parts_.ledger.store().read<Plans>([&](sqlite::Connection& db) -> Result<Plans> {
+  const auto load = [&](sqlite::Connection& db) -> Result<Plans> {
     Plans both;
     if (!row.applied_plan.empty()) both.first = TRY(plan::load_plan(db, row.applied_plan, key));
     both.second = TRY(plan::load_plan(db, row.wanted_plan, key));
     return both;
-  }));
+  };
+  const auto plans = TRY(parts_.ledger.store().read<Plans>(load));
   Json changes = Json::array();
   std::size_t touched = 0;
   for (const auto& change : plan::diff_objects(plans.first.objects, plans.second.objects)) {
@@ -272,7 +246,7 @@ Api::Answer Api::diff(Request& request) {
 }
 
 Api::Answer Api::render(Request& request) {
-  const auto row = TRY(named_app(request.params));
+  const auto row = TRY(named_app(request));
   const auto plan = TRY(parts_.ledger.store().read<Plan>([&](sqlite::Connection& db) {
     return plan::load_plan(db, row.wanted_plan, parts_.keys.key_of(row.application.id.project));
   }));
@@ -282,41 +256,30 @@ Api::Answer Api::render(Request& request) {
 }
 
 Api::Answer Api::history(Request& request) {
-  const auto row = TRY(named_app(request.params));
+  const auto row = TRY(named_app(request));
   queue::JobFilter filter;
   filter.app = row.application.id;
   filter.limit = limit_of(request.params);
-  Json rollouts = Json::array();
-  for (const Job& job : TRY(jobs_of(filter))) {
-    Json shown = view(job);
-    const auto event = TRY(parts_.ledger.store().read<std::optional<queue::StoredEvent>>(
-        [&](sqlite::Connection& db) { return queue::find_event(db, job.event); }));
-    shown["actor"] = event ? (event->event.actor.name.empty() ? event->event.actor.id : event->event.actor.name) : "";
-    shown["reason"] = event ? event->event.reason : "";
-    rollouts.push_back(std::move(shown));
-  }
-  return Json{{"rollouts", std::move(rollouts)}};
+  const auto found = TRY(jobs_of(filter));
+  return Json{{"rollouts", TRY(job_views(found))}};
 }
 
 Api::Answer Api::jobs(Request& request) {
   queue::JobFilter filter;
   filter.limit = limit_of(request.params);
-  if (!json::text(request.params, "application").empty()) filter.app = TRY(named_app(request.params)).application.id;
+  if (!json::text(request.params, "application").empty()) filter.app = TRY(named_app(request)).application.id;
   if (const auto state = json::text(request.params, "state"); !state.empty()) filter.state = TRY(parse_job_state(state));
-  Json list = Json::array();
-  for (const Job& job : TRY(jobs_of(filter))) list.push_back(view(job));
-  return Json{{"jobs", std::move(list)}};
+  const auto found = TRY(jobs_of(filter));
+  return Json{{"jobs", TRY(job_views(found))}};
 }
 
 Api::Answer Api::logs(Request& request) {
   JobId job = json::number(request.params, "job");
   if (job == 0) {
-    queue::JobFilter filter;
-    filter.app = TRY(named_app(request.params)).application.id;
-    filter.limit = 1;
-    const auto latest = TRY(jobs_of(filter));
-    if (latest.empty()) return Json{{"lines", Json::array()}};
-    job = latest.front().id;
+    const auto row = TRY(named_app(request));
+    const auto latest = TRY(latest_job(row.application.id));
+    if (!latest) return Json{{"lines", Json::array()}};
+    job = latest->id;
   }
   const auto lines = TRY(parts_.ledger.store().read<std::vector<queue::LogLine>>(
       [&](sqlite::Connection& db) { return queue::log_lines(db, job); }));
@@ -350,6 +313,7 @@ Api::Answer Api::repos(Request&) {
       const auto refusal = parts_.planner.refusal(binding.name, ref);
       applications += state->apps.size();
       refs.push_back({{"ref", ref},
+                      {"seen", seen_at(binding.path, ref)},
                       {"planned", state->commit.empty() ? Json() : Json(state->commit)},
                       {"refused", refusal ? Json(refusal->commit) : Json()}});
     }
@@ -363,6 +327,7 @@ Api::Answer Api::repos(Request&) {
                       {"deadline_ms", binding.hooks_deadline.count()},
                       {"wait_ms", binding.hooks_wait.count()}}},
                     {"refs", std::move(refs)},
+                    {"hooks", has_hooks(binding.path)},
                     {"applications", applications}});
   }
   return Json{{"repositories", std::move(list)}};
@@ -413,44 +378,6 @@ Api::Answer Api::audit_verify(Request& request) {
               {"ok", verified.problem.empty()},
               {"bad_sequence", verified.bad_sequence},
               {"problem", verified.problem}};
-}
-
-Api::Answer Api::follow(Request& request, const std::function<Result<std::vector<Job>>()>& find_jobs,
-                        std::chrono::milliseconds timeout) {
-  const auto started = parts_.ledger.clock().steady();
-  std::map<JobId, std::string> told;
-  Json items;
-  bool done = false;
-  for (;;) {
-    const auto seen = parts_.hub.version();
-    const auto jobs = TRY(find_jobs());
-    items = Json::array();
-    done = true;
-    for (const Job& job : jobs) {
-      const auto row = TRY(parts_.ledger.store().read<std::optional<queue::AppRow>>(
-          [&](sqlite::Connection& db) { return queue::find_app(db, job.app); }));
-      const auto progress = parts_.hub.latest(job.id);
-      const auto elapsed = (job.finished_at != 0 ? job.finished_at : parts_.ledger.clock().now()) - job.created_at;
-      Json shown = progress_view(job, row ? &*row : nullptr, progress ? &*progress : nullptr, elapsed);
-      done = done && is_final(job.state);
-      Json without_time = shown;
-      without_time.erase("elapsed_ms");
-      if (auto& last = told[job.id]; last != without_time.dump()) {
-        last = without_time.dump();
-        TRY(request.connection.send('J', Json{{"event", shown}}.dump()));
-      }
-      shown["next"] = row ? next_step(*row, &job) : "";
-      items.push_back(std::move(shown));
-    }
-    const auto passed = parts_.ledger.clock().steady() - started;
-    if (done || passed >= timeout || request.stop.stop_requested() || request.connection.peer_gone()) break;
-    parts_.hub.wait_past(seen, std::min<std::chrono::milliseconds>(
-                                   std::chrono::duration_cast<std::chrono::milliseconds>(timeout - passed) + 1ms, 1000ms));
-  }
-  const bool ok = done && std::all_of(items.begin(), items.end(), [](const Json& item) {
-    return item["state"] == "healthy" || item["state"] == "superseded";
-  });
-  return Json{{"done", done}, {"ok", ok}, {"items", std::move(items)}, {"applications_total", parts_.planner.applications_total()}};
 }
 
 }  // namespace plumb::server

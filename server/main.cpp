@@ -30,6 +30,8 @@ std::string engines_beside_us() {
   return program.substr(0, program.rfind('/') + 1) + "plumb-engines";
 }
 
+extern "C" void force_exit(int /*signal*/) { ::_exit(130); }
+
 void say(const plumb::Error& error) {
   std::cerr << "error[" << plumb::to_string(error.code) << "]: ";
   if (!error.where.empty()) std::cerr << error.where << ": ";
@@ -56,6 +58,7 @@ int run(const std::string& file) {
     return server.error().code == plumb::Errc::fault ? 1 : 2;
   }
   plumb::log::info("plumbd.ready", {{"socket", (*server)->socket()}, {"http", (*server)->http_address()}});
+  std::cout << "plumbd ready socket=" << (*server)->socket() << " http=" << (*server)->http_address() << std::endl;
   const timespec second{1, 0};
   while (::sigtimedwait(&signals, nullptr, &second) < 0) {
     if ((*server)->broken()) {
@@ -64,6 +67,12 @@ int run(const std::string& file) {
     }
   }
   plumb::log::info("plumbd.stopping");
+  // Who asks twice does not want to wait for calls under way; leases of before end at the next start.
+  ::signal(SIGTERM, force_exit);
+  ::signal(SIGINT, force_exit);
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  server->reset();
+  plumb::log::info("plumbd.stopped");
   return 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <set>
@@ -35,14 +36,17 @@ Result<std::unique_ptr<Server>> Server::start(config::ServerConfig config) {
   return server;
 }
 
+/// Nothing new comes in, then nothing new is planned, then the workers settle what they hold.
 Server::~Server() {
   socket_.reset();
   receiver_.reset();
   watchman_.reset();
+  if (planner_) planner_->stop();
   for (auto& worker : workers_) worker.request_stop();
   for (auto& link : links_) link->stop_job("plumbd stops");
-  workers_.clear();  // joins: a worker settles what it holds first
+  workers_.clear();  // joins
   links_.clear();
+  dispatcher_.reset();
 }
 
 Result<> Server::open_state() {
@@ -53,6 +57,9 @@ Result<> Server::open_state() {
   keys_ = std::make_unique<worker::Keys>(config_.data_dir + "/keys");
   std::set<std::string> projects{"default"};
   for (const auto& binding : config_.repositories) projects.insert(binding.project);
+  // Applications of a repository that left the server's file are still shown.
+  const auto rows = TRY(store_->read<std::vector<queue::AppRow>>(queue::apps));
+  for (const auto& row : rows) projects.insert(row.application.id.project);
   TRY(keys_->open({projects.begin(), projects.end()}));
   ledger_ = std::make_unique<worker::Ledger>(
       *store_, clock_, claims_, hub_,
@@ -64,8 +71,9 @@ Result<> Server::open_state() {
 
 Result<> Server::start_planning() {
   clusters_ = TRY(worker::Clusters::start(config_, clock_, [this](const std::string& cluster, const std::string& uid) {
-    return store_->write([&](sqlite::Transaction& tx) { return apply::bind_cluster_uid(tx, cluster, uid); });
+    return ledger_->bind_cluster(cluster, uid);
   }));
+  ledger_->when_kinds_change([this](const std::string& cluster) { clusters_->refresh_soon(cluster); });
   plan::EngineOptions options;
   options.program = config_.engines;
   engines_ = std::make_unique<plan::EnginePool>(options);
@@ -97,16 +105,30 @@ Result<> Server::start_workers() {
 
 Result<> Server::start_receiver() {
   if (config_.http.listen.empty()) return {};
+  receiver::Options options;
+  options.clock = &clock_;
+  options.version = PLUMB_VERSION;
+  options.gauges = [this] { return gauges(); };
+  const auto accept = [this](const Event& event, std::string_view raw,
+                             const config::RepositoryBinding&) -> Result<receiver::Accepted> {
+    const auto accepted = TRY(ledger_->accept(event, raw));
+    if (!accepted.duplicate) planner_->wake();
+    return receiver::Accepted{accepted.id, accepted.duplicate};
+  };
   receiver_ = TRY(receiver::Receiver::start(
-      config_,
-      [this](const Event& event, std::string_view raw, const config::RepositoryBinding&) -> Result<receiver::Accepted> {
-        const auto accepted = TRY(ledger_->accept(event, raw));
-        if (!accepted.duplicate) planner_->wake();
-        return receiver::Accepted{accepted.id, accepted.duplicate};
-      },
-      [this] { return !store_->broken(); }));
+      config_, accept,
+      [this] { return !store_->broken(); }, std::move(options)));
   http_address_ = receiver_->address();
   return {};
+}
+
+Result<receiver::Gauges> Server::gauges() {
+  return store_->read<receiver::Gauges>([](sqlite::Connection& db) -> Result<receiver::Gauges> {
+    receiver::Gauges gauges;
+    for (const auto& row : TRY(queue::apps(db))) ++gauges.applications[row.health.empty() ? "unknown" : row.health];
+    for (const auto& [state, count] : TRY(queue::job_counts(db))) gauges.jobs[std::string(to_string(state))] = count;
+    return gauges;
+  });
 }
 
 Result<> Server::start_socket() {

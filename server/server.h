@@ -45,6 +45,7 @@ class Server {
   Result<> start_planning();
   Result<> start_workers();
   Result<> start_receiver();
+  Result<receiver::Gauges> gauges();
   Result<> start_socket();
 
   // In the order they are made; destroyed in reverse.

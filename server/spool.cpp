@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -21,6 +22,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t kMaxRecord = 16U << 20U;   // 100 000 refs of one push
+constexpr std::size_t kMostRecords = 10'000;
 constexpr std::int64_t kAbandonedMs = 60'000;    // a transaction that never said how it ended
 
 struct Record {
@@ -85,42 +87,65 @@ bool tracked(const config::RepositoryBinding& binding, const RefUpdate& update) 
 
 Result<bool> SpoolReader::take(const config::RepositoryBinding& binding, const std::string& path,
                                const std::string& name) {
-  const auto record = TRY(read_record(path));
   const UnixMillis now = ledger_.clock().now();
-  if (name.ends_with(".prepared") && now - record.modified_at < kAbandonedMs) return false;
-  const auto value = json::parse(record.text, {.max_bytes = kMaxRecord, .max_depth = 8});
-  bool fresh = false;
-  if (value && value->is_object()) {
-    Event event{binding.name, refs_of(*value), Trigger::push, "spool:" + name.substr(0, name.rfind('.')),
-                actor_of(*value, record.owner), reason_of(*value), now};
-    std::erase_if(event.refs, [&](const RefUpdate& update) { return !tracked(binding, update); });
-    if (!event.refs.empty()) fresh = !TRY(ledger_.accept(event)).duplicate;
-  } else {
+  const auto record = read_record(path);
+  if (!record) {
+    // Gone: somebody else took it. Anything else is nothing that a hook of ours wrote.
+    if (record.error().code == Errc::unavailable) return false;
     log::warn("spool.unreadable", {{"repository", binding.name}, {"record", name}});
+    return done_with(path, false);
   }
+  if (name.ends_with(".prepared") && now - record->modified_at < kAbandonedMs) return false;
+  const auto value = json::parse(record->text, {.max_bytes = kMaxRecord, .max_depth = 8});
+  if (!value || !value->is_object() || json::number(*value, "v") != 1) {
+    log::warn("spool.unreadable", {{"repository", binding.name}, {"record", name}});
+    return done_with(path, false);
+  }
+  Event event{binding.name, refs_of(*value), Trigger::push, "spool:" + name.substr(0, name.rfind('.')),
+              actor_of(*value, record->owner), reason_of(*value), now};
+  std::erase_if(event.refs, [&](const RefUpdate& update) { return !tracked(binding, update); });
+  const bool fresh = !event.refs.empty() && !TRY(ledger_.accept(event)).duplicate;
   FAILPOINT("spool.before_remove");
-  // If we may not remove it, its delivery id keeps it from making a second event.
-  static_cast<void>(::unlink(path.c_str()));
+  return done_with(path, fresh);
+}
+
+bool SpoolReader::done_with(const std::string& path, bool fresh) {
+  // What we may not remove (it is the Git user's) is not looked at again; after a restart its delivery
+  // id keeps it from making a second event.
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
+    taken_.with([&](auto& taken) {
+      if (taken.size() >= kMostRecords) taken.clear();
+      taken.insert(path);
+    });
+  }
   return fresh;
 }
 
 Result<int> SpoolReader::read(const config::RepositoryBinding& binding) {
   const std::string folder = binding.path + "/plumbline/spool";
   std::vector<std::string> names;
-  std::error_code gone;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, gone)) {
-    const std::string name = entry.path().filename();
-    if (name.ends_with(".committed") || name.ends_with(".prepared")) names.push_back(name);
-    if (names.size() >= 10'000) break;
+  std::error_code failed;
+  std::filesystem::directory_iterator entries(folder, failed);
+  for (; !failed && entries != std::filesystem::directory_iterator(); entries.increment(failed)) {
+    const std::string name = entries->path().filename();
+    if (!name.ends_with(".committed") && !name.ends_with(".prepared")) continue;
+    if (taken_.with([&](const auto& taken) { return taken.contains(folder + "/" + name); })) continue;
+    names.push_back(name);
+    if (names.size() >= kMostRecords) break;
   }
   std::sort(names.begin(), names.end());  // they begin with their time
   int fresh = 0;
+  Result<> stopped;
   for (const std::string& name : names) {
     const auto taken = take(binding, folder + "/" + name, name);
-    if (taken && *taken) ++fresh;
-    if (!taken && taken.error().code != Errc::unavailable) return Failure(taken.error());
+    if (!taken) {  // the store said no: the record stays for the next time
+      stopped = Failure(taken.error());
+      break;
+    }
+    if (*taken) ++fresh;
   }
   if (fresh > 0) planner_.wake();
+  TRY(std::move(stopped));
   return fresh;
 }
 

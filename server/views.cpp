@@ -155,6 +155,8 @@ Json view(const Error& error) {
   return {{"code", to_string(error.code)}, {"message", error.message}, {"where", error.where}, {"hint", error.hint}};
 }
 
+bool is_final(JobState state) { return state != JobState::queued && state != JobState::running; }
+
 std::string shown_state(const Job& job, const queue::AppRow* row) {
   switch (job.state) {
     case JobState::waiting: return row != nullptr && row->suspended ? "suspended" : "waiting";

@@ -16,6 +16,8 @@ namespace plumb::server {
 [[nodiscard]] nlohmann::json view(const worker::Judgement& judgement, std::int64_t checked_ms);
 [[nodiscard]] nlohmann::json view(const queue::StoredEvent& event);
 [[nodiscard]] nlohmann::json view(const Error& error);
+/// Nothing more happens to the job without a person or a new commit.
+[[nodiscard]] bool is_final(JobState state);
 /// The state of a job as people read it: "queued", "running", "healthy", "failed", ...
 [[nodiscard]] std::string shown_state(const Job& job, const queue::AppRow* row);
 [[nodiscard]] nlohmann::json progress_view(const Job& job, const queue::AppRow* row,

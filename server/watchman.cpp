@@ -27,7 +27,7 @@ Watchman::~Watchman() {
 void Watchman::look_at(const config::RepositoryBinding& binding) {
   const auto read = spool_.read(binding);
   if (!read) log::warn("spool.not_read", {{"repository", binding.name}, {"message", read.error().message}});
-  const auto seen = planner_.observe(binding, Trigger::scan, system_actor(), "", "");
+  const auto seen = planner_.observe(binding, Trigger::scan, system_actor(), "");
   if (!seen) log::warn("refs.not_read", {{"repository", binding.name}, {"message", seen.error().message}});
   if (seen && *seen > 0) log::info("refs.found", {{"repository", binding.name}, {"moved", *seen}});
 }

@@ -5,11 +5,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <condition_variable>
+#include <cstdlib>
 #include <cstring>
-#include <fstream>
+#include <deque>
 #include <mutex>
-#include <sstream>
 #include <thread>
+#include <utility>
 
 #include "apply/kube_cluster.h"
 #include "core/guarded.h"
@@ -26,6 +27,12 @@ using namespace std::chrono_literals;
 
 constexpr auto kRefreshEvery = 60s;  // asks one small index when nothing changed
 constexpr auto kRetryEvery = 5s;
+
+Result<kube::Access> in_pod() {
+  const char* host = std::getenv("KUBERNETES_SERVICE_HOST");
+  const char* port = std::getenv("KUBERNETES_SERVICE_PORT");
+  return kube::in_cluster_access(host == nullptr ? "" : host, port == nullptr ? "" : port);
+}
 
 std::vector<std::string> texts_of(const kube::SchemaSnapshot& snapshot) {
   std::vector<std::string> texts;
@@ -58,24 +65,33 @@ class Clusters::Member {
   void refresh_soon() {
     {
       const std::scoped_lock lock(mutex_);
-      soon_ = true;
+      // A new kind reaches the published schema about a second after it is established.
+      looks_.push_back(std::chrono::steady_clock::now() + 1s);
+      looks_.push_back(std::chrono::steady_clock::now() + 5s);
     }
     changed_.notify_all();
   }
 
-  Result<std::shared_ptr<kube::Client>> client() {
-    return client_.with([&](std::shared_ptr<kube::Client>& client) -> Result<std::shared_ptr<kube::Client>> {
-      if (!client) client = TRY(connect());
-      return client;
+  Result<std::shared_ptr<apply::KubeLine>> line() {
+    using Line = std::shared_ptr<apply::KubeLine>;
+    return line_.with([&](Line& line) -> Result<Line> {
+      if (!line) line = TRY(connect());
+      return line;
     });
   }
 
-  /// Refuses a cluster that is not the one this name was bound to.
-  Result<> check_identity() const {
-    return identity_.with([](const std::optional<Error>& wrong) -> Result<> {
-      if (wrong) return Failure(*wrong);
-      return {};
-    });
+  /// Refuses a cluster that is not the one this name was bound to, and asks it before the first write.
+  Result<> check_identity() {
+    const Identity known = identity_.with([](const Identity& identity) { return identity; });
+    if (known.wrong) {
+      // Nothing is sent there; jobs wait until the name leads to its own cluster again.
+      Error error = *known.wrong;
+      error.code = Errc::unavailable;
+      return Failure(std::move(error));
+    }
+    if (known.asked) return {};
+    apply::KubeCluster cluster(TRY(line()));
+    return bind_identity(TRY(cluster.uid()));
   }
 
   [[nodiscard]] std::shared_ptr<const plan::ClusterSchema> schema() const {
@@ -87,13 +103,40 @@ class Clusters::Member {
   [[nodiscard]] const std::string& name() const { return config_.name; }
 
  private:
-  Result<std::shared_ptr<kube::Client>> connect() {
+  struct Identity {
+    bool asked = false;
+    std::optional<Error> wrong;
+  };
+
+  /// Whatever is wrong with a kubeconfig, the operator mends it and the jobs go on: `unavailable`.
+  Result<std::shared_ptr<apply::KubeLine>> connect() {
     auto access = config_.kubeconfig.empty()
-                      ? kube::in_cluster_access(config_.in_cluster_host, config_.in_cluster_port)
+                      ? in_pod()
                       : kube::load_kubeconfig(config_.kubeconfig, {config_.context, config_.allow_exec});
-    if (!access) return Failure(std::move(access).error().during("cluster '" + config_.name + "'"));
-    auto opened = TRY(kube::Client::open(*std::move(access)));
-    return std::shared_ptr<kube::Client>(std::move(opened));
+    Result<std::unique_ptr<kube::Client>> opened;
+    if (access) {
+      opened = kube::Client::open(*std::move(access));
+    } else {
+      opened = Failure(std::move(access).error());
+    }
+    if (!opened) {
+      Error error = std::move(opened).error().during("cluster '" + config_.name + "'");
+      error.code = Errc::unavailable;
+      if (error.hint.empty()) error.hint = "mend the kubeconfig of this cluster; no restart is needed";
+      return Failure(std::move(error));
+    }
+    return std::make_shared<apply::KubeLine>(*std::move(opened));
+  }
+
+  Result<> bind_identity(const std::string& uid) {
+    auto bound = bind_ ? bind_(config_.name, uid) : Result<>();
+    identity_.with([&](Identity& identity) {
+      identity.asked = bound.has_value();
+      identity.wrong.reset();
+      // A full disk says nothing about the cluster: it is asked again.
+      if (!bound && bound.error().code == Errc::conflict) identity.wrong = bound.error();
+    });
+    return bound;
   }
 
   void use(std::shared_ptr<const kube::SchemaSnapshot> snapshot, UnixMillis read_at) {
@@ -112,15 +155,11 @@ class Clusters::Member {
   }
 
   Result<> refresh() {
-    const auto client_now = TRY(client());
-    apply::KubeCluster cluster(client_now);
+    const auto line_now = TRY(line());
+    apply::KubeCluster cluster(line_now);
     const std::string uid = TRY(cluster.uid());
-    auto bound = bind_ ? bind_(config_.name, uid) : Result<>();
-    identity_.with([&](std::optional<Error>& wrong) {
-      wrong = bound ? std::nullopt : std::optional<Error>(bound.error());
-    });
-    TRY(std::move(bound));
-    const auto fetched = TRY(kube::fetch_schema(*client_now, snapshot_));
+    TRY(bind_identity(uid));
+    const auto fetched = TRY(kube::fetch_schema(*line_now->client, snapshot_));
     const UnixMillis now = clock_.now();
     if (fetched != snapshot_) {
       use(fetched, now);
@@ -145,28 +184,46 @@ class Clusters::Member {
           status.message = refreshed.error().message;
           return std::exchange(status.reachable, false);
         });
-        if (was) log::warn("cluster.away", {{"cluster", config_.name}, {"message", refreshed.error().message}});
+        if (was || !told_) {
+          log::warn("cluster.away",
+                    {{"cluster", config_.name}, {"message", refreshed.error().message}});
+        }
+        told_ = true;
         // A kubeconfig that was mended, or new credentials, are read afresh.
-        client_.with([](auto& client) { client.reset(); });
+        line_.with([](auto& line) { line.reset(); });
       }
-      std::unique_lock lock(mutex_);
-      changed_.wait_for(lock, stop, refreshed ? kRefreshEvery : kRetryEvery, [&] { return soon_; });
-      soon_ = false;
+      sleep(stop, refreshed ? kRefreshEvery : kRetryEvery);
     }
+  }
+
+  void sleep(const std::stop_token& stop, std::chrono::seconds most) {
+    const auto now = std::chrono::steady_clock::now;
+    std::unique_lock lock(mutex_);
+    const auto end = now() + most;
+    const auto due = [&] {
+      return looks_.empty() ? end : std::min(end, looks_.front());
+    };
+    // Wakes for a nearer look that was asked for meanwhile, too.
+    while (!stop.stop_requested() && now() < due()) {
+      const auto known = looks_.size();
+      changed_.wait_until(lock, stop, due(), [&] { return looks_.size() != known; });
+    }
+    while (!looks_.empty() && looks_.front() <= now()) looks_.pop_front();
   }
 
   config::ClusterConfig config_;
   std::string schema_path_;
   const Clock& clock_;
   std::function<Result<>(const std::string&, const std::string&)> bind_;
-  Guarded<std::shared_ptr<kube::Client>> client_;
+  Guarded<std::shared_ptr<apply::KubeLine>> line_;
   Guarded<std::shared_ptr<const plan::ClusterSchema>> schema_;
   Guarded<ClusterStatus> status_;
-  Guarded<std::optional<Error>> identity_;
+  Guarded<Identity> identity_;
+  bool told_ = false;  // of the refreshing thread
   std::shared_ptr<const kube::SchemaSnapshot> snapshot_;  // of the refreshing thread
   std::mutex mutex_;
   std::condition_variable_any changed_;
-  bool soon_ = false;
+  std::deque<std::chrono::steady_clock::time_point> looks_;
   std::jthread thread_;  // last
 };
 
@@ -197,9 +254,10 @@ Result<std::shared_ptr<apply::Cluster>> Clusters::cluster(const std::string& nam
   Member* member = find(name);
   if (member == nullptr) return fail(Errc::invalid, "no cluster '" + name + "' in the server's file");
   TRY(member->check_identity());
-  auto view = std::make_shared<apply::KubeCluster>(TRY(member->client()));
-  view->work_as("job/" + std::to_string(order.lease.job) + " epoch/" + std::to_string(order.lease.epoch));
-  return std::shared_ptr<apply::Cluster>(std::move(view));
+  const std::string agent = "plumbline (app " + order.job.app.to_string() + "; commit " + order.job.commit +
+                            "; job " + std::to_string(order.lease.job) + "; epoch " +
+                            std::to_string(order.lease.epoch) + "; worker " + order.lease.worker + ")";
+  return std::shared_ptr<apply::Cluster>(std::make_shared<apply::KubeCluster>(TRY(member->line()), agent));
 }
 
 std::shared_ptr<const plan::ClusterSchema> Clusters::schema(const std::string& name) const {

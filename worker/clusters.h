@@ -38,8 +38,9 @@ class Clusters {
   static Result<std::unique_ptr<Clusters>> start(const config::ServerConfig& config, const Clock& clock, BindUid bind);
   ~Clusters();
 
-  /// A view of the cluster whose calls carry the job's name. invalid: no such cluster in the server's
-  /// file, or its kubeconfig cannot be used; conflict: another cluster stands behind its address.
+  /// A view of the cluster whose calls carry the job's name in the API server's audit log. invalid: no
+  /// such cluster in the server's file; unavailable: away, its kubeconfig cannot be used now, or another
+  /// cluster stands behind its address.
   Result<std::shared_ptr<apply::Cluster>> cluster(const std::string& name, const JobOrder& order);
 
   [[nodiscard]] std::shared_ptr<const plan::ClusterSchema> schema(const std::string& name) const;

@@ -78,6 +78,7 @@ struct Dispatcher::Impl {
 
   void serve(const std::stop_token& stop);
   void on_message(const zmq::Message& message);
+  void on_ready(const std::string& peer);
   void offer_jobs();
   void stop_superseded();
   void run_call(const zmq::Message& message);
@@ -90,12 +91,20 @@ struct Dispatcher::Impl {
   Ledger& ledger;
   ProgressHub& hub;
   Options options;
-  std::unique_ptr<zmq::Socket> socket;     // of the serving thread, but for wake()
-  std::deque<std::string> idle;            // workers that asked for a job
-  std::map<JobId, std::pair<std::string, std::int64_t>> running;  // job → worker's peer id, epoch
+  /// A job that was given out.
+  struct Given {
+    std::string peer;
+    std::int64_t epoch = 0;
+    UnixMillis until = 0;  // of its lease
+  };
+
+  std::unique_ptr<zmq::Socket> socket;  // of the serving thread, but for wake()
+  std::deque<std::string> idle;         // workers that asked for a job
+  std::map<JobId, Given> running;
   std::set<JobId> told_to_stop;
   Guarded<std::vector<zmq::Message>> replies;
-  Guarded<std::vector<JobId>> ended;
+  Guarded<std::vector<Lease>> renewed;
+  Guarded<std::vector<Lease>> ended;
   std::atomic<bool> look_again = true;
   std::unique_ptr<CallPool> calls;
   std::jthread thread;
@@ -134,10 +143,16 @@ void Dispatcher::Impl::flush_replies() {
   for (const zmq::Message& message : replies.with([](auto& waiting) { return std::exchange(waiting, {}); })) {
     socket->send(message);
   }
-  for (const JobId job : ended.with([](auto& jobs) { return std::exchange(jobs, {}); })) {
-    running.erase(job);
-    told_to_stop.erase(job);
+  for (const Lease& lease : renewed.with([](auto& leases) { return std::exchange(leases, {}); })) {
+    const auto found = running.find(lease.job);
+    if (found != running.end() && found->second.epoch == lease.epoch) found->second.until = lease.until;
+  }
+  for (const Lease& lease : ended.with([](auto& leases) { return std::exchange(leases, {}); })) {
     look_again = true;
+    const auto found = running.find(lease.job);
+    if (found == running.end() || found->second.epoch != lease.epoch) continue;
+    running.erase(found);
+    told_to_stop.erase(lease.job);
   }
 }
 
@@ -176,8 +191,7 @@ void Dispatcher::Impl::serve(const std::stop_token& stop) {
 
 void Dispatcher::Impl::on_message(const zmq::Message& message) {
   if (message.type == "READY") {
-    idle.push_back(message.peer);
-    look_again = true;
+    on_ready(message.peer);
   } else if (message.type == "BYE") {
     std::erase(idle, message.peer);
   } else if (message.type == "PROGRESS") {
@@ -185,6 +199,18 @@ void Dispatcher::Impl::on_message(const zmq::Message& message) {
   } else {
     calls->add([this, message] { run_call(message); });
   }
+}
+
+/// An idle worker repeats its READY, so that a lost frame costs time only. One that crossed with the
+/// job on its way is not believed before that job's lease is over.
+void Dispatcher::Impl::on_ready(const std::string& peer) {
+  const UnixMillis now = ledger.clock().now();
+  std::erase_if(running, [&](const auto& given) { return given.second.until <= now; });
+  const bool busy = std::any_of(running.begin(), running.end(),
+                                [&](const auto& given) { return given.second.peer == peer; });
+  if (busy || std::find(idle.begin(), idle.end(), peer) != idle.end()) return;
+  idle.push_back(peer);
+  look_again = true;
 }
 
 void Dispatcher::Impl::offer_jobs() {
@@ -199,7 +225,7 @@ void Dispatcher::Impl::offer_jobs() {
     idle.pop_front();
     const Job& job = (*claimed)->job;
     const Lease& lease = (*claimed)->lease;
-    running[job.id] = {worker, lease.epoch};
+    running[job.id] = {worker, lease.epoch, lease.until};
     told_to_stop.erase(job.id);
     if (const auto passed = [&]() -> Result<> { FAILPOINT("dispatch.before_send"); return {}; }(); !passed) {
       continue;  // a lost message: the lease runs out
@@ -216,7 +242,7 @@ void Dispatcher::Impl::stop_superseded() {
   for (const JobId job : *superseded) {
     const auto found = running.find(job);
     if (found == running.end() || !told_to_stop.insert(job).second) continue;
-    socket->send({found->second.first, "STOP", encode_stop(job, found->second.second, "superseded")});
+    socket->send({found->second.peer, "STOP", encode_stop(job, found->second.epoch, "superseded")});
   }
 }
 
@@ -227,7 +253,7 @@ Result<> Dispatcher::Impl::perform(const std::string& type, const WorkerCall& ca
   if (type == "GONE") return ledger.gone(call);
   if (type == "SETTLE") {
     auto settled = ledger.settle(call);
-    ended.with([&](auto& jobs) { jobs.push_back(call.lease.job); });
+    ended.with([&](auto& leases) { leases.push_back(call.lease); });
     return settled;
   }
   return fail(Errc::invalid, "unknown frame '" + type + "'");
@@ -247,8 +273,12 @@ void Dispatcher::Impl::run_call(const zmq::Message& message) {
     done = Failure(std::move(order).error());
   } else if (message.type == "RENEW") {
     auto lease = ledger.renew(call->lease, options.lease);
-    if (lease) until = lease->until;
-    if (!lease) done = Failure(std::move(lease).error());
+    if (lease) {
+      until = lease->until;
+      renewed.with([&](auto& leases) { leases.push_back(*lease); });
+    } else {
+      done = Failure(std::move(lease).error());
+    }
   } else {
     done = perform(message.type, *call);
   }

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 
+#include "drivers/crypto/crypto.h"
+
 namespace plumb::worker {
 namespace {
 constexpr std::size_t kMaxHashes = 200'000;
+constexpr std::size_t kMaxOverlays = 8;
 }
 
 std::vector<Verdict> Judge::judge(const std::vector<Manifest>& objects, const std::string& application,
@@ -36,6 +39,24 @@ std::vector<Verdict> Judge::judge(const std::vector<Manifest>& objects, const st
     }
   }
   return verdicts;
+}
+
+std::shared_ptr<const plan::ClusterSchema> Judge::overlaid(
+    const std::shared_ptr<const plan::ClusterSchema>& schema,
+    const std::vector<std::string>& definitions) {
+  if (definitions.empty()) return schema;
+  std::string all;
+  for (const std::string& definition : definitions) all += crypto::sha256(definition);
+  const std::string hash = crypto::sha256(all);
+  return overlays_.with([&](std::vector<Overlay>& overlays) {
+    std::erase_if(overlays, [](const Overlay& overlay) { return overlay.base.expired(); });
+    for (const Overlay& overlay : overlays) {
+      if (overlay.base.lock() == schema && overlay.hash == hash) return overlay.made;
+    }
+    overlays.push_back({schema, hash, schema->with_crds(definitions)});
+    if (overlays.size() > kMaxOverlays) overlays.erase(overlays.begin());
+    return overlays.back().made;
+  });
 }
 
 }  // namespace plumb::worker

@@ -32,16 +32,27 @@ Result<std::string> read_key(const std::string& path) {
   return key;
 }
 
+/// Written beside and linked in whole, so that a crash never leaves half a key behind its name.
 Result<> make_key(const std::string& path) {
+  if (::access(path.c_str(), F_OK) == 0) return {};
   const std::string key = TRY(crypto::random_bytes(kKeyBytes));
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0) {
-    if (errno == EEXIST) return {};
-    return fail(Errc::fault, "key '" + path + "': " + std::strerror(errno));
-  }
-  const bool stored = ::write(fd, key.data(), key.size()) == static_cast<ssize_t>(key.size()) && ::fsync(fd) == 0;
+  const std::string beside = path + ".new";
+  static_cast<void>(::unlink(beside.c_str()));
+  const int fd = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) return fail(Errc::fault, "key '" + path + "': " + std::strerror(errno));
+  const bool stored =
+      ::write(fd, key.data(), key.size()) == static_cast<ssize_t>(key.size()) && ::fsync(fd) == 0;
   ::close(fd);
-  if (!stored) return fail(Errc::unavailable, "key '" + path + "': the disk is full or broken");
+  if (!stored || (::link(beside.c_str(), path.c_str()) != 0 && errno != EEXIST)) {
+    static_cast<void>(::unlink(beside.c_str()));
+    return fail(Errc::unavailable, "key '" + path + "': the disk is full or broken");
+  }
+  static_cast<void>(::unlink(beside.c_str()));
+  const int folder = ::open(path.substr(0, path.rfind('/')).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder >= 0) {
+    static_cast<void>(::fsync(folder));
+    ::close(folder);
+  }
   return {};
 }
 

@@ -6,14 +6,19 @@
 ///   Errors   conflict: the lease is not the current one, nothing was changed; unavailable, fault: the
 ///            store
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "apply/inventory.h"
 #include "audit/audit.h"
 #include "core/clock.h"
+#include "core/closure.h"
+#include "core/guarded.h"
 #include "core/job.h"
 #include "core/plan.h"
 #include "drivers/sqlite/store.h"
@@ -28,9 +33,17 @@ namespace plumb::worker {
 
 /// What planning an event came to, ready to be stored.
 struct PlannedEvent {
+  /// A render that was made for it, to be found again (plan/plan_store.h).
+  struct Render {
+    Plan plan;
+    Closure closure;
+    std::string parameters_hash;
+  };
   queue::StoredEvent event;
   std::string ref, old_commit, new_commit;  ///< the ref as it was read, not as the event says
   std::vector<plan::Affected> affected;
+  std::vector<Render> renders;  ///< also of applications that came out the same
+  std::string removals_wait;    ///< not empty: jobs that remove an application wait, for this reason
   bool accept = true;  ///< false: verdicts say no; the commit is noted, no job is made
   std::string note;
 };
@@ -56,10 +69,18 @@ class Ledger {
   Result<> settle(const WorkerCall& call);
 
   // ---- commands of people ----
-  /// A job that a person asked for. `plan` is the digest to apply.
-  Result<JobId> command(const Actor& actor, Trigger trigger, JobKind kind, const queue::AppRow& app,
-                        const std::string& commit, const std::string& plan, const std::string& reason,
-                        bool confirm_prune, bool reapply);
+  /// A job that a person asked for.
+  struct Command {
+    Actor actor;
+    JobKind kind = JobKind::sync;  ///< rollback: the commit that was wanted is held
+    queue::AppRow seen;            ///< the application as the person saw it
+    std::string commit, plan;      ///< what to apply, and the plan's digest
+    std::string reason;
+    bool confirm_prune = false;
+    bool reapply = false;
+  };
+  /// conflict: the application changed since it was seen; a newer commit must not be undone by accident.
+  Result<JobId> command(const Command& command);
   Result<> suspend(const Actor& actor, const AppId& app, const std::string& reason);
   Result<> resume(const Actor& actor, const AppId& app, const std::string& reason);
 
@@ -67,12 +88,23 @@ class Ledger {
   Result<int> expire_leases_of(const std::string& worker_prefix);
   Result<> sweep(const queue::Retention& keep);
 
+  /// Remembers which cluster a name stands for (apply::bind_cluster_uid) and names it in the audit trail.
+  Result<> bind_cluster(const std::string& cluster, const std::string& uid);
+  /// Called after a job that touched a CustomResourceDefinition has ended. Set before work starts.
+  void when_kinds_change(std::function<void(const std::string& cluster)> tell) { kinds_changed_ = std::move(tell); }
+
   [[nodiscard]] sqlite::Store& store() { return store_; }
   [[nodiscard]] const Clock& clock() const { return clock_; }
 
  private:
-  struct Fenced;
   Result<Job> fenced_job(sqlite::Connection& db, const Lease& lease);
+  Result<std::vector<queue::NewJob>> save_apps(sqlite::Transaction& tx, const PlannedEvent& planned);
+  Result<> save_renders(sqlite::Transaction& tx, const PlannedEvent& planned);
+  Result<> settle_leaf(sqlite::Transaction& tx, const Job& job, const WorkerCall& call);
+  Result<> suspend_leaf(sqlite::Transaction& tx, std::string_view verb, const Actor& actor,
+                        const queue::AppRow& row, const std::string& reason);
+  Result<> say(sqlite::Transaction& tx, const Job& job, std::string_view line) const;
+  void note_kinds(const Job& job, const std::vector<std::string>& identities);
   Result<> settle_app(sqlite::Transaction& tx, const Job& job, const Outcome& outcome);
   audit::Entry entry(std::string_view verb, const Job& job, const Lease& lease) const;
 
@@ -81,6 +113,9 @@ class Ledger {
   Claims& claims_;
   ProgressHub& hub_;
   plan::KeyOf key_of_;
+  std::function<void(const std::string&)> kinds_changed_;
+  Guarded<std::map<std::string, std::string>> cluster_uids_;
+  Guarded<std::set<JobId>> changes_kinds_;  // running jobs that touched a definition
 };
 
 }  // namespace plumb::worker

@@ -3,11 +3,16 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/log.h"
+
 namespace plumb::worker {
 namespace {
 
 using namespace std::chrono_literals;
 using Steady = std::chrono::steady_clock;
+
+/// A lost READY or JOB costs this long: an idle worker says again that it is.
+constexpr auto kReadyAgain = 5s;
 
 }  // namespace
 
@@ -36,9 +41,11 @@ void Link::run(const std::stop_token& stop) {
       outgoing = std::exchange(outgoing_, {});
     }
     for (const zmq::Message& message : outgoing) socket_->send(message);
-    keep_lease();
-    auto message = socket_->receive(100ms);
-    if (!message) return;
+    auto message = socket_->receive(keep_lease());
+    if (!message) {
+      log::error("link.broken", {{"message", message.error().message}});
+      return;
+    }
     if (*message) on_message(**message);
   }
   socket_->send({"", "BYE", "{}"});
@@ -85,16 +92,26 @@ void Link::on_answer(const Answer& answer) {
   }
 }
 
-void Link::keep_lease() {
+std::chrono::milliseconds Link::keep_lease() {
   const std::scoped_lock lock(mutex_);
-  if (!current_) return;
   const auto now = Steady::now();
+  if (!current_) {
+    if (waiting_ && now >= ready_at_) {
+      ready_at_ = now + kReadyAgain;
+      socket_->send({"", "READY", "{}"});
+    }
+    return 1000ms;
+  }
   if (now >= current_->until && !current_->stop.stop_requested()) {
     current_->stop_reason = "lease ran out";
     current_->stop.request_stop();
     changed_.notify_all();
   }
-  if (now < current_->renew_at) return;
+  const auto until = [&](Steady::time_point time) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(time - now);
+    return std::clamp<std::chrono::milliseconds>(left + 1ms, 1ms, 1000ms);
+  };
+  if (now < current_->renew_at) return until(std::min(current_->renew_at, std::max(current_->until, now + 20ms)));
   current_->renew_at = now + current_->length / 3;
   current_->renewal = next_call_++;
   current_->renewal_sent = now;
@@ -102,13 +119,21 @@ void Link::keep_lease() {
   call.call = current_->renewal;
   call.lease = current_->lease;
   socket_->send({"", "RENEW", encode(call)});
+  return until(current_->renew_at);
 }
 
 std::optional<JobOrder> Link::next_job(const std::stop_token& stop) {
-  send("READY", "{}");
+  {
+    const std::scoped_lock lock(mutex_);
+    waiting_ = true;
+    ready_at_ = {};
+  }
+  socket_->wake();
   std::unique_lock lock(mutex_);
   changed_.wait(lock, stop, [&] { return offered_.has_value(); });
-  if (!offered_) return std::nullopt;
+  waiting_ = false;
+  // What was offered to a worker that stops keeps its lease until plumbd starts again.
+  if (!offered_ || stop.stop_requested()) return std::nullopt;
   auto order = std::exchange(offered_, std::nullopt);
   Current current;
   current.lease = order->lease;
@@ -120,6 +145,8 @@ std::optional<JobOrder> Link::next_job(const std::stop_token& stop) {
   current.until = Steady::now() + current.length - used;
   current.renew_at = Steady::now() + current.length / 3;
   current_ = std::move(current);
+  lock.unlock();
+  socket_->wake();  // the renewals count from now
   return order;
 }
 

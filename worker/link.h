@@ -62,7 +62,8 @@ class Link {
   void run(const std::stop_token& stop);
   void on_message(const zmq::Message& message);
   void on_answer(const Answer& answer);
-  void keep_lease();
+  /// Renews what is due and says again that the worker is idle; how long nothing more is due.
+  std::chrono::milliseconds keep_lease();
   void send(std::string type, std::string body);
   Result<zmq::Message> ask(const std::string& type, WorkerCall call);
 
@@ -71,6 +72,8 @@ class Link {
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   std::deque<zmq::Message> outgoing_;
+  bool waiting_ = false;  // in next_job()
+  std::chrono::steady_clock::time_point ready_at_{};
   std::optional<JobOrder> offered_;
   std::optional<Current> current_;
   std::map<std::int64_t, zmq::Message> answers_;

@@ -5,7 +5,9 @@
 ///   State    one RepoState per (repository, branch that deploys), immutable, rebuilt at start from
 ///            Git and the render cache
 ///   Threads  judge() from any; planning on one thread of its own
+///   Promise  a repository, branch or tree that cannot be read never means "delete"
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -21,9 +23,11 @@
 #include "core/guarded.h"
 #include "plan/diff.h"
 #include "plan/engine_pool.h"
+#include "plan/locate.h"
 #include "plan/update.h"
 #include "worker/claims.h"
 #include "worker/clusters.h"
+#include "worker/judge.h"
 #include "worker/keys.h"
 #include "worker/ledger.h"
 
@@ -35,14 +39,9 @@ struct PushRequest {
   std::vector<std::string> object_dirs;  ///< quarantine and alternates, besides the repository's own
 };
 
-struct SourceLine {
-  int line = 0;
-  std::string text;
-};
-
 struct JudgedVerdict {
   Verdict verdict;
-  std::vector<SourceLine> source;  ///< the offending line and the one before; never of a Secret
+  std::vector<plan::SourceLine> source;  ///< the offending line and the one before; never of a Secret
 };
 
 struct JudgedApp {
@@ -88,16 +87,22 @@ class Planner {
   explicit Planner(Parts parts);
   ~Planner();
 
-  /// Rebuilds the states of all branches. A repository that cannot be read now is tried again later.
+  /// Rebuilds the states of all branches. A repository that cannot be read now is planned afresh later,
+  /// against what the database knows of its applications.
   void load();
   void start();
+  void stop();  ///< ends planning; what is not planned stays accepted
   void wake();
 
+  /// The answer to a push, within the repository's deadline. Kept, so that planning it costs no render.
   Result<Judgement> judge(const config::RepositoryBinding& binding, const PushRequest& push);
 
-  /// Reads every branch that deploys; an event for each that is not where it was planned.
-  Result<int> observe(const config::RepositoryBinding& binding, Trigger trigger, const Actor& actor,
-                      const std::string& reason, const std::string& delivery_id);
+  /// Reads every branch that deploys; an event for each that is not where it was planned and for which
+  /// none waits. Returns how many.
+  Result<int> observe(const config::RepositoryBinding& binding,
+                      Trigger trigger,
+                      const Actor& actor,
+                      const std::string& reason);
 
   [[nodiscard]] std::shared_ptr<const plan::RepoState> state(const std::string& repository,
                                                              const std::string& ref) const;
@@ -110,33 +115,68 @@ class Planner {
     Branch branch;
     std::string base, commit;
     plan::Update update;
-    std::vector<Verdict> verdicts;
+    std::vector<Verdict> verdicts;  // of structure and schema; owners are compared at each use
+    std::vector<PlannedEvent::Render> renders;
   };
+  struct Known {  // what the applications of a branch were, where its tree cannot say
+    Application application;
+    std::string digest;
+  };
+  struct Later {
+    std::chrono::steady_clock::time_point at;
+    std::chrono::milliseconds wait{0};
+  };
+
+  // planner.cpp
   void run(const std::stop_token& stop);
+  void plan_waiting(const std::stop_token& stop);
   Result<> plan_event(const queue::StoredEvent& event);
   Result<> plan_ref(const queue::StoredEvent& event, const config::RepositoryBinding& binding,
                     const std::string& ref);
-  Result<CachedUpdate> update_to(const config::RepositoryBinding& binding, const std::string& ref,
-                                 git::Repository& repository, const std::string& commit);
-  plan::UpdateTools tools(git::Repository& repository);
-  std::string parameters_hash(const Application& app);
-  std::vector<Verdict> judge_update(const plan::Update& update);
-  void adopt(const Branch& branch, const plan::Update& update);
+  PlannedEvent planned_event(const queue::StoredEvent& event, const Branch& branch, const CachedUpdate& update,
+                             std::vector<Verdict> verdicts);
+  Result<> store_plan(const PlannedEvent& planned, const Branch& branch, const CachedUpdate& update);
+  void give_up(const queue::StoredEvent& event, const Error& error);
+  void adopt(const Branch& branch, const std::shared_ptr<const plan::RepoState>& next);
   Result<> load_branch(const config::RepositoryBinding& binding, const std::string& ref);
-  Result<Judgement> judge_ref(const config::RepositoryBinding& binding, git::Repository& repository,
-                              const RefUpdate& update, Judgement so_far);
-  std::vector<plan::ObjectChange> changes_of(const plan::Affected& affected);
   const config::RepositoryBinding* binding_of(const std::string& repository) const;
 
+  // planner_update.cpp
+  Result<CachedUpdate> update_to(const config::RepositoryBinding& binding, const std::string& ref,
+                                 git::Repository& repository, const std::string& commit);
+  Result<CachedUpdate> make_update(const config::RepositoryBinding& binding, const Branch& branch,
+                                   const plan::RepoState& base, git::Repository& repository,
+                                   const std::string& commit);
+  Result<std::map<AppId, Known>> known_apps(const Branch& branch, const plan::RepoState& base);
+  plan::UpdateTools tools(git::Repository& repository, std::vector<PlannedEvent::Render>* renders);
+  std::optional<plan::CachedPlan> look_up(const Application& app, git::Repository& repository,
+                                          const std::string& tree);
+  std::string parameters_hash(const Application& app);
+  std::string engine_version();
+  std::vector<Verdict> judge_update(const plan::Update& update);
+  std::vector<Verdict> judge_ownership(const Branch& branch, const plan::Update& update) const;
+  std::shared_ptr<const plan::ClusterSchema> schema_for(const std::string& cluster, const plan::Update& update);
+
+  // planner_judge.cpp
+  Result<Judgement> judge_now(const config::RepositoryBinding& binding, const PushRequest& push);
+  Result<> judge_ref(const config::RepositoryBinding& binding, git::Repository& repository,
+                     const RefUpdate& update, Judgement& judgement);
+  std::vector<plan::ObjectChange> changes_of(const plan::Affected& affected);
+
   Parts parts_;
-  std::string engine_version_;
+  Judge judge_;
+  Guarded<std::string> engine_version_;
   Guarded<std::map<Branch, std::shared_ptr<const plan::RepoState>>> states_;
   Guarded<std::map<Branch, Refusal>> refusals_;
   Guarded<std::vector<CachedUpdate>> recent_;  // newest last, bounded
   Guarded<std::map<std::string, std::map<std::string, std::string>>> crds_;  // cluster → identity → JSON
+  std::map<EventId, Later> later_;  // of the planning thread: events that could not be planned yet
+  std::atomic<std::int64_t> scans_{0};
   std::mutex mutex_;
   std::condition_variable_any changed_;
   bool look_ = true;
+  // Judgements that outlived their deadline, and whether they are over by now.
+  Guarded<std::vector<std::pair<std::shared_ptr<std::atomic<bool>>, std::jthread>>> judging_;
   std::jthread thread_;
 };
 

@@ -1,0 +1,119 @@
+#include <set>
+
+#include "core/oid.h"
+#include "plan/plan_store.h"
+#include "worker/planner.h"
+
+namespace plumb::worker {
+namespace {
+
+constexpr int kMostCommits = 1000;  // counted for people, no further
+
+/// A judgement under way, which its asker may stop waiting for.
+struct Pending {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::optional<Result<Judgement>> answer;
+  std::shared_ptr<std::atomic<bool>> over = std::make_shared<std::atomic<bool>>(false);
+};
+
+bool deploys(const config::RepositoryBinding& binding, const RefUpdate& update) {
+  for (const std::string& branch : binding.branches) {
+    if (update.ref == "refs/heads/" + branch) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+/// What the push changes against what was applied last, or, before that, against what was planned.
+std::vector<plan::ObjectChange> Planner::changes_of(const plan::Affected& affected) {
+  const auto before = parts_.ledger.store().read<std::vector<Manifest>>(
+      [&](sqlite::Connection& db) -> Result<std::vector<Manifest>> {
+        const auto row = TRY(queue::find_app(db, affected.application.id));
+        const std::string digest = row && !row->applied_plan.empty() ? row->applied_plan : affected.old_digest;
+        if (digest.empty()) return std::vector<Manifest>();
+        return TRY(plan::load_plan(db, digest, parts_.keys.key_of(affected.application.id.project))).objects;
+      });
+  return plan::diff_objects(before ? *before : std::vector<Manifest>(), affected.plan.objects);
+}
+
+Result<> Planner::judge_ref(const config::RepositoryBinding& binding, git::Repository& repository,
+                            const RefUpdate& ref, Judgement& judgement) {
+  if (is_zero_oid(ref.new_oid)) {
+    judgement.notes.push_back(std::string(branch_of(ref.ref)) +
+                              " goes away: its applications stay as they are in their clusters");
+    return {};
+  }
+  const auto made = TRY(update_to(binding, ref.ref, repository, ref.new_oid));
+  const plan::Update& update = made.update;
+  std::vector<Verdict> verdicts = made.verdicts;
+  for (Verdict& verdict : judge_ownership({binding.name, ref.ref}, update)) verdicts.push_back(std::move(verdict));
+  judgement.commits += TRY(repository.count_commits(ref.old_oid, ref.new_oid, kMostCommits));
+  judgement.changed_files += update.changed_paths;
+  judgement.changed_folder = update.changed_folder;
+  judgement.rendered += update.rendered;
+  std::set<std::string> refused;
+  for (const Verdict& verdict : verdicts) {
+    if (verdict.effect == Effect::deny) refused.insert(verdict.application);
+    judgement.verdicts.push_back({verdict, plan::source_lines(verdict, update, repository)});
+  }
+  judgement.accepted = judgement.accepted && !any_denied(verdicts);
+  std::set<std::string> without_schema;
+  for (const plan::Affected& affected : update.affected) {
+    const AppId& id = affected.application.id;
+    judgement.applications.push_back(
+        {id, affected.how, changes_of(affected), !refused.contains(id.to_string())});
+    ++judgement.judged;
+    if (!parts_.clusters.schema(id.cluster)) without_schema.insert(id.cluster);
+  }
+  for (const std::string& cluster : without_schema) {
+    judgement.notes.push_back("no schema of cluster " + cluster + " was ever read: judged structure only");
+  }
+  return {};
+}
+
+Result<Judgement> Planner::judge_now(const config::RepositoryBinding& binding, const PushRequest& push) {
+  Judgement judgement;
+  judgement.tracked = true;
+  judgement.applications_total = applications_total();
+  const auto repository = TRY(git::Repository::open(binding.path, push.object_dirs));
+  for (const RefUpdate& ref : push.refs) {
+    if (deploys(binding, ref)) TRY(judge_ref(binding, *repository, ref, judgement));
+  }
+  return judgement;
+}
+
+Result<Judgement> Planner::judge(const config::RepositoryBinding& binding, const PushRequest& push) {
+  bool tracked = false;
+  for (const RefUpdate& ref : push.refs) tracked = tracked || deploys(binding, ref);
+  Judgement late;
+  late.tracked = tracked;
+  late.applications_total = applications_total();
+  if (!tracked) return late;
+  const auto pending = std::make_shared<Pending>();
+  std::jthread thread([this, pending, binding, push] {
+    auto answer = judge_now(binding, push);
+    {
+      const std::scoped_lock lock(pending->mutex);
+      pending->answer = std::move(answer);
+    }
+    pending->changed.notify_all();
+    *pending->over = true;
+  });
+  std::unique_lock lock(pending->mutex);
+  const bool in_time =
+      pending->changed.wait_for(lock, binding.hooks_deadline, [&] { return pending->answer.has_value(); });
+  if (in_time) return *std::move(pending->answer);
+  lock.unlock();
+  // It goes on by itself: a push that is let in finds its renders made.
+  judging_.with([&](auto& threads) {
+    std::erase_if(threads, [](const auto& judging) { return judging.first->load(); });
+    threads.emplace_back(pending->over, std::move(thread));
+  });
+  late.deadline_passed = true;
+  late.accepted = binding.when_down == config::WhenDown::accept;
+  return late;
+}
+
+}  // namespace plumb::worker
