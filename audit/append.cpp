@@ -82,6 +82,26 @@ std::string leaf_of(const Entry& entry,
   return json::canonical(leaf);
 }
 
+struct NewRow {
+  std::int64_t sequence;
+  std::string leaf;
+  std::string chain;  // raw
+};
+
+/// The searchable columns are read from the leaf by the statement that stores it.
+Result<> store_leaf(sqlite::Transaction& tx, const NewRow& row) {
+  sqlite::Statement& store =
+      TRY(tx.statement("INSERT INTO audit_leaf (sequence, leaf, chain, at, verb, actor, "
+                       "application, repository, commit_id)"
+                       " VALUES (?1, ?2, ?3, json_extract(?2, '$.at'), json_extract(?2, '$.verb'), "
+                       "json_extract(?2, '$.actor'),"
+                       " json_extract(?2, '$.application'), json_extract(?2, '$.repository'),"
+                       " coalesce(json_extract(?2, '$.commit'), json_extract(?2, '$.new_oid')))"));
+  TRY(store.bind_all(row.sequence, row.leaf));
+  TRY(store.bind_blob(3, row.chain));
+  return store.run();
+}
+
 }  // namespace
 
 sqlite::Component schema() {
@@ -97,11 +117,7 @@ Result<std::int64_t> append(sqlite::Transaction& tx, const Entry& entry, UnixMil
   const std::string before = any ? last.blob(1) : chain_start();
   last.reset();
   const std::string leaf = leaf_of(entry, actor, sequence, now);
-  sqlite::Statement& store =
-      TRY(tx.statement("INSERT INTO audit_leaf (sequence, leaf, chain) VALUES (?, ?, ?)"));
-  TRY(store.bind_all(sequence, leaf));
-  TRY(store.bind_blob(3, chain_value(before, leaf)));
-  TRY(store.run());
+  TRY(store_leaf(tx, {sequence, leaf, chain_value(before, leaf)}));
   return sequence;
 }
 

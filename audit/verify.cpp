@@ -23,6 +23,9 @@ std::string problem_of(const sqlite::Statement& row,
   if (row.text(1).find(",\"format\":1,") == std::string::npos) {
     return "leaf " + number + " has a format that this version does not know";
   }
+  if (row.integer(3) == 0) {
+    return "the columns beside leaf " + number + " say something else than the leaf";
+  }
   return {};
 }
 
@@ -39,8 +42,14 @@ std::string head_problem(const Verified& verified, std::int64_t sequence) {
 
 Result<Verified> verify(sqlite::Connection& db,
                         std::optional<std::pair<std::int64_t, std::string>> expected_head) {
-  sqlite::Statement rows =
-      TRY(db.prepare("SELECT sequence, leaf, chain FROM audit_leaf ORDER BY sequence"));
+  sqlite::Statement rows = TRY(db.prepare(
+      "SELECT sequence, leaf, chain, CASE WHEN json_valid(leaf) THEN at IS json_extract(leaf, "
+      "'$.at')"
+      " AND verb IS json_extract(leaf, '$.verb') AND actor IS json_extract(leaf, '$.actor')"
+      " AND application IS json_extract(leaf, '$.application')"
+      " AND repository IS json_extract(leaf, '$.repository')"
+      " AND commit_id IS coalesce(json_extract(leaf, '$.commit'), json_extract(leaf, '$.new_oid'))"
+      " ELSE 0 END FROM audit_leaf ORDER BY sequence"));
   Verified verified;
   std::string chain = chain_start();
   bool head_seen = !expected_head.has_value();

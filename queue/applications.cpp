@@ -4,8 +4,10 @@ namespace plumb::queue {
 namespace {
 
 constexpr std::string_view kColumns =
-    "project, name, environment, cluster, repository, path, engine, recurse, namespace, sync, prune, on_delete,"
-    " health_timeout, declared_file, declared_line, ref, wanted_commit, wanted_plan, applied_commit, applied_plan,"
+    "project, name, environment, cluster, repository, path, engine, recurse, namespace, sync, "
+    "prune, on_delete,"
+    " health_timeout, declared_file, declared_line, ref, wanted_commit, wanted_plan, "
+    "applied_commit, applied_plan,"
     " applied_at, suspended, suspended_because, held_commit, health, health_message, removed";
 
 AppRow read_app(const sqlite::Statement& row) {
@@ -43,30 +45,37 @@ AppRow read_app(const sqlite::Statement& row) {
 
 Result<> save_app(sqlite::Transaction& tx, const AppRow& row) {
   const Application& a = row.application;
-  sqlite::Statement& save = TRY(tx.statement(
-      "INSERT OR REPLACE INTO app (id, project, name, environment, cluster, repository, path, engine, recurse,"
-      " namespace, sync, prune, on_delete, health_timeout, declared_file, declared_line, ref, wanted_commit,"
-      " wanted_plan, applied_commit, applied_plan, applied_at, suspended, suspended_because, held_commit, health,"
-      " health_message, removed)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
-  TRY(save.bind_all(a.id.to_string(), a.id.project, a.id.name, a.id.environment, a.id.cluster, a.repository, a.path,
-                    a.engine ? to_string(*a.engine) : std::string_view(""), a.recurse, a.ns, to_string(a.sync),
-                    a.prune, to_string(a.on_delete), a.health_timeout.count(), a.declared_at.file,
-                    a.declared_at.line, row.ref, row.wanted_commit, row.wanted_plan, row.applied_commit,
-                    row.applied_plan, row.applied_at, row.suspended, row.suspended_because, row.held_commit,
+  sqlite::Statement& save =
+      TRY(tx.statement("INSERT OR REPLACE INTO app (id, project, name, environment, cluster, "
+                       "repository, path, engine, recurse,"
+                       " namespace, sync, prune, on_delete, health_timeout, declared_file, "
+                       "declared_line, ref, wanted_commit,"
+                       " wanted_plan, applied_commit, applied_plan, applied_at, suspended, "
+                       "suspended_because, held_commit, health,"
+                       " health_message, removed)"
+                       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+                       "?, ?, ?, ?, ?, ?)"));
+  TRY(save.bind_all(a.id.to_string(), a.id.project, a.id.name, a.id.environment, a.id.cluster,
+                    a.repository, a.path, a.engine ? to_string(*a.engine) : std::string_view(""),
+                    a.recurse, a.ns, to_string(a.sync), a.prune, to_string(a.on_delete),
+                    a.health_timeout.count(), a.declared_at.file, a.declared_at.line, row.ref,
+                    row.wanted_commit, row.wanted_plan, row.applied_commit, row.applied_plan,
+                    row.applied_at, row.suspended, row.suspended_because, row.held_commit,
                     row.health, row.health_message, row.removed));
   return save.run();
 }
 
 Result<std::optional<AppRow>> find_app(sqlite::Connection& db, const AppId& id) {
-  sqlite::Statement row = TRY(db.prepare("SELECT " + std::string(kColumns) + " FROM app WHERE id = ?"));
+  sqlite::Statement row =
+      TRY(db.prepare("SELECT " + std::string(kColumns) + " FROM app WHERE id = ?"));
   TRY(row.bind(1, id.to_string()));
   if (!TRY(row.step())) return std::optional<AppRow>();
   return std::optional<AppRow>(read_app(row));
 }
 
 Result<std::vector<AppRow>> apps(sqlite::Connection& db) {
-  sqlite::Statement rows = TRY(db.prepare("SELECT " + std::string(kColumns) + " FROM app ORDER BY id"));
+  sqlite::Statement rows =
+      TRY(db.prepare("SELECT " + std::string(kColumns) + " FROM app ORDER BY id"));
   std::vector<AppRow> found;
   while (TRY(rows.step())) found.push_back(read_app(rows));
   return found;

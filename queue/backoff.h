@@ -1,6 +1,6 @@
 #pragma once
-/// Decorrelated jitter: the next wait is random between 0.2 s and three times the last, at most 60 s.
-/// Pure but for the random number.
+/// Decorrelated jitter: the next wait is random between 0.2 s and three times the last, at most 60
+/// s. Pure but for the random number.
 #include <cstdint>
 
 namespace plumb::queue {

@@ -1,5 +1,6 @@
-#include "queue/queue.h"
 #include "queue_sql.h"
+
+#include "queue/queue.h"
 
 namespace plumb::queue {
 namespace {
@@ -12,11 +13,12 @@ Result<EventState> parse_state(const std::string& word) {
 }
 
 constexpr std::string_view kColumns =
-    "id, repository, delivery_id, trigger, actor_id, actor_name, assurance, reason, received_at, state, note";
+    "id, repository, delivery_id, trigger, actor_id, actor_name, assurance, reason, received_at, "
+    "state, note";
 
 Result<std::vector<RefUpdate>> refs_of(sqlite::Connection& db, EventId id) {
-  sqlite::Statement& rows =
-      TRY(db.statement("SELECT ref, old_oid, new_oid FROM event_ref WHERE event = ? ORDER BY position"));
+  sqlite::Statement& rows = TRY(db.statement(
+      "SELECT ref, old_oid, new_oid FROM event_ref WHERE event = ? ORDER BY position"));
   TRY(rows.bind(1, id));
   std::vector<RefUpdate> refs;
   while (TRY(rows.step())) refs.push_back({rows.text(0), rows.text(1), rows.text(2)});
@@ -46,10 +48,13 @@ Result<std::vector<StoredEvent>> read_events(sqlite::Connection& db, sqlite::Sta
 
 }  // namespace
 
-sqlite::Component schema() { return {"queue", {sql::_0001_queue_sql}}; }
+sqlite::Component schema() {
+  return {"queue", {sql::_0001_queue_sql}};
+}
 
 Result<Accepted> accept(sqlite::Transaction& tx, const Event& event, std::string_view raw) {
-  sqlite::Statement& known = TRY(tx.statement("SELECT id FROM event WHERE repository = ? AND delivery_id = ?"));
+  sqlite::Statement& known =
+      TRY(tx.statement("SELECT id FROM event WHERE repository = ? AND delivery_id = ?"));
   TRY(known.bind_all(event.repository, event.delivery_id));
   if (TRY(known.step())) {
     const Accepted first{known.integer(0), true};
@@ -57,16 +62,18 @@ Result<Accepted> accept(sqlite::Transaction& tx, const Event& event, std::string
     return first;
   }
   known.reset();
-  sqlite::Statement& insert = TRY(tx.statement(
-      "INSERT INTO event (repository, delivery_id, trigger, actor_id, actor_name, assurance, reason, received_at,"
-      " state, note, raw) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'received', '', ?)"));
+  sqlite::Statement& insert =
+      TRY(tx.statement("INSERT INTO event (repository, delivery_id, trigger, actor_id, actor_name, "
+                       "assurance, reason, received_at,"
+                       " state, note, raw) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'received', '', ?)"));
   TRY(insert.bind_all(event.repository, event.delivery_id, to_string(event.trigger), event.actor.id,
-                      event.actor.name, to_string(event.actor.assurance), event.reason, event.received_at));
+                      event.actor.name, to_string(event.actor.assurance), event.reason,
+                      event.received_at));
   if (!raw.empty()) TRY(insert.bind_blob(9, raw));
   TRY(insert.run());
   const EventId id = tx.last_insert_id();
-  sqlite::Statement& ref =
-      TRY(tx.statement("INSERT INTO event_ref (event, position, ref, old_oid, new_oid) VALUES (?, ?, ?, ?, ?)"));
+  sqlite::Statement& ref = TRY(tx.statement(
+      "INSERT INTO event_ref (event, position, ref, old_oid, new_oid) VALUES (?, ?, ?, ?, ?)"));
   for (std::size_t i = 0; i < event.refs.size(); ++i) {
     TRY(ref.bind_all(id, i, event.refs[i].ref, event.refs[i].old_oid, event.refs[i].new_oid));
     TRY(ref.run());
@@ -75,21 +82,25 @@ Result<Accepted> accept(sqlite::Transaction& tx, const Event& event, std::string
 }
 
 Result<std::vector<StoredEvent>> unplanned(sqlite::Connection& db, int limit) {
-  sqlite::Statement rows = TRY(db.prepare("SELECT " + std::string(kColumns) +
-                                          " FROM event WHERE state = 'received' ORDER BY id LIMIT ?"));
+  sqlite::Statement rows =
+      TRY(db.prepare("SELECT " + std::string(kColumns) +
+                     " FROM event WHERE state = 'received' ORDER BY id LIMIT ?"));
   TRY(rows.bind(1, limit));
   return read_events(db, rows);
 }
 
 Result<std::optional<StoredEvent>> find_event(sqlite::Connection& db, EventId id) {
-  sqlite::Statement rows = TRY(db.prepare("SELECT " + std::string(kColumns) + " FROM event WHERE id = ?"));
+  sqlite::Statement rows =
+      TRY(db.prepare("SELECT " + std::string(kColumns) + " FROM event WHERE id = ?"));
   TRY(rows.bind(1, id));
   auto found = TRY(read_events(db, rows));
   if (found.empty()) return std::optional<StoredEvent>();
   return std::optional<StoredEvent>(std::move(found.front()));
 }
 
-Result<std::vector<StoredEvent>> events(sqlite::Connection& db, std::string_view repository, int limit) {
+Result<std::vector<StoredEvent>> events(sqlite::Connection& db,
+                                        std::string_view repository,
+                                        int limit) {
   sqlite::Statement rows =
       TRY(db.prepare("SELECT " + std::string(kColumns) +
                      " FROM event WHERE (?1 = '' OR repository = ?1) ORDER BY id DESC LIMIT ?2"));
@@ -97,9 +108,11 @@ Result<std::vector<StoredEvent>> events(sqlite::Connection& db, std::string_view
   return read_events(db, rows);
 }
 
-Result<std::optional<std::string>> planned_commit(sqlite::Connection& db, std::string_view repository,
+Result<std::optional<std::string>> planned_commit(sqlite::Connection& db,
+                                                  std::string_view repository,
                                                   std::string_view ref) {
-  sqlite::Statement& row = TRY(db.statement("SELECT commit_id FROM planned_ref WHERE repository = ? AND ref = ?"));
+  sqlite::Statement& row =
+      TRY(db.statement("SELECT commit_id FROM planned_ref WHERE repository = ? AND ref = ?"));
   TRY(row.bind_all(repository, ref));
   std::optional<std::string> found;
   if (TRY(row.step())) found = row.text(0);
@@ -107,11 +120,13 @@ Result<std::optional<std::string>> planned_commit(sqlite::Connection& db, std::s
   return found;
 }
 
-Result<> set_planned_commit(sqlite::Transaction& tx, std::string_view repository, std::string_view ref,
+Result<> set_planned_commit(sqlite::Transaction& tx,
+                            std::string_view repository,
+                            std::string_view ref,
                             std::string_view commit) {
-  sqlite::Statement& row =
-      TRY(tx.statement("INSERT INTO planned_ref (repository, ref, commit_id) VALUES (?, ?, ?) "
-                       "ON CONFLICT (repository, ref) DO UPDATE SET commit_id = excluded.commit_id"));
+  sqlite::Statement& row = TRY(
+      tx.statement("INSERT INTO planned_ref (repository, ref, commit_id) VALUES (?, ?, ?) "
+                   "ON CONFLICT (repository, ref) DO UPDATE SET commit_id = excluded.commit_id"));
   TRY(row.bind_all(repository, ref, commit));
   return row.run();
 }

@@ -8,7 +8,8 @@
 namespace plumb::queue {
 
 inline constexpr std::string_view kJobColumns =
-    "id, event, app, kind, repository, ref, commit_id, plan, state, attempt, created_at, not_before, finished_at,"
+    "id, event, app, kind, repository, ref, commit_id, plan, state, attempt, created_at, "
+    "not_before, finished_at,"
     " phase, message, options";
 
 [[nodiscard]] Result<Job> read_job(const sqlite::Statement& row);

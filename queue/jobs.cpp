@@ -4,23 +4,26 @@
 namespace plumb::queue {
 namespace {
 
-/// Queued and waiting jobs of the application give way. A running one is told by whoever watches it.
+/// Queued and waiting jobs of the application give way. A running one is told by whoever watches
+/// it.
 Result<> supersede(sqlite::Transaction& tx, const std::string& app, JobId by, UnixMillis now) {
-  sqlite::Statement& give_way =
-      TRY(tx.statement("UPDATE job SET state = 'superseded', finished_at = ?1, message = 'superseded by job ' || ?2 "
-                       "WHERE app = ?3 AND id < ?2 AND state IN ('queued', 'waiting')"));
+  sqlite::Statement& give_way = TRY(tx.statement(
+      "UPDATE job SET state = 'superseded', finished_at = ?1, message = 'superseded by job ' || ?2 "
+      "WHERE app = ?3 AND id < ?2 AND state IN ('queued', 'waiting')"));
   TRY(give_way.bind_all(now, by, app));
   return give_way.run();
 }
 
 Result<JobId> insert(sqlite::Transaction& tx, EventId event, const NewJob& job, UnixMillis now) {
-  sqlite::Statement& row = TRY(tx.statement(
-      "INSERT INTO job (event, app, kind, repository, ref, commit_id, plan, state, created_at, not_before, message,"
-      " options) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+  sqlite::Statement& row =
+      TRY(tx.statement("INSERT INTO job (event, app, kind, repository, ref, commit_id, plan, "
+                       "state, created_at, not_before, message,"
+                       " options) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
   const std::string app = job.app.to_string();
   const bool waits = !job.waits_because.empty();
-  TRY(row.bind_all(event, app, to_string(job.kind), job.repository, job.ref, job.commit, job.plan_digest,
-                   waits ? "waiting" : "queued", now, now, job.waits_because, job.options));
+  TRY(row.bind_all(event, app, to_string(job.kind), job.repository, job.ref, job.commit,
+                   job.plan_digest, waits ? "waiting" : "queued", now, now, job.waits_because,
+                   job.options));
   TRY(row.run());
   const JobId id = tx.last_insert_id();
   TRY(supersede(tx, app, id, now));
@@ -57,13 +60,17 @@ Result<std::vector<Job>> read_jobs(sqlite::Statement& rows) {
   return found;
 }
 
-Result<std::vector<JobId>> plan_event(sqlite::Transaction& tx, EventId event, const std::vector<NewJob>& jobs,
-                                      std::string_view note, UnixMillis now) {
+Result<std::vector<JobId>> plan_event(sqlite::Transaction& tx,
+                                      EventId event,
+                                      const std::vector<NewJob>& jobs,
+                                      std::string_view note,
+                                      UnixMillis now) {
   sqlite::Statement& mark =
       TRY(tx.statement("UPDATE event SET state = ?, note = ? WHERE id = ? AND state = 'received'"));
   TRY(mark.bind_all(jobs.empty() ? "ignored" : "planned", note, event));
   TRY(mark.run());
-  if (tx.changes() != 1) return fail(Errc::conflict, "event " + std::to_string(event) + " was planned before");
+  if (tx.changes() != 1)
+    return fail(Errc::conflict, "event " + std::to_string(event) + " was planned before");
   std::vector<JobId> ids;
   for (const NewJob& job : jobs) ids.push_back(TRY(insert(tx, event, job, now)));
   return ids;
@@ -74,11 +81,13 @@ Result<JobId> add_job(sqlite::Transaction& tx, EventId event, const NewJob& job,
 }
 
 Result<> release(sqlite::Transaction& tx, JobId job, UnixMillis now) {
-  sqlite::Statement& row = TRY(tx.statement(
-      "UPDATE job SET state = 'queued', not_before = ?, message = '' WHERE id = ? AND state = 'waiting'"));
+  sqlite::Statement& row =
+      TRY(tx.statement("UPDATE job SET state = 'queued', not_before = ?, message = '' WHERE id = ? "
+                       "AND state = 'waiting'"));
   TRY(row.bind_all(now, job));
   TRY(row.run());
-  if (tx.changes() != 1) return fail(Errc::conflict, "job " + std::to_string(job) + " does not wait any more");
+  if (tx.changes() != 1)
+    return fail(Errc::conflict, "job " + std::to_string(job) + " does not wait any more");
   return {};
 }
 
@@ -100,7 +109,8 @@ Result<std::vector<Job>> jobs(sqlite::Connection& db, const JobFilter& filter) {
 }
 
 Result<std::optional<Job>> find_job(sqlite::Connection& db, JobId id) {
-  sqlite::Statement rows = TRY(db.prepare("SELECT " + std::string(kJobColumns) + " FROM job WHERE id = ?"));
+  sqlite::Statement rows =
+      TRY(db.prepare("SELECT " + std::string(kJobColumns) + " FROM job WHERE id = ?"));
   TRY(rows.bind(1, id));
   auto found = TRY(read_jobs(rows));
   if (found.empty()) return std::optional<Job>();
@@ -115,13 +125,15 @@ Result<std::map<JobState, std::int64_t>> job_counts(sqlite::Connection& db) {
 }
 
 Result<> log_line(sqlite::Transaction& tx, JobId job, UnixMillis at, std::string_view line) {
-  sqlite::Statement& row = TRY(tx.statement("INSERT INTO job_log (job, at, line) VALUES (?, ?, ?)"));
+  sqlite::Statement& row =
+      TRY(tx.statement("INSERT INTO job_log (job, at, line) VALUES (?, ?, ?)"));
   TRY(row.bind_all(job, at, line));
   return row.run();
 }
 
 Result<std::vector<LogLine>> log_lines(sqlite::Connection& db, JobId job) {
-  sqlite::Statement& rows = TRY(db.statement("SELECT at, line FROM job_log WHERE job = ? ORDER BY rowid LIMIT 10000"));
+  sqlite::Statement& rows =
+      TRY(db.statement("SELECT at, line FROM job_log WHERE job = ? ORDER BY rowid LIMIT 10000"));
   TRY(rows.bind(1, job));
   std::vector<LogLine> lines;
   while (TRY(rows.step())) lines.push_back({rows.integer(0), rows.text(1)});

@@ -47,7 +47,9 @@ Result<Accepted> accept(sqlite::Transaction& tx, const Event& event, std::string
 Result<std::vector<StoredEvent>> unplanned(sqlite::Connection& db, int limit);  ///< oldest first
 Result<std::optional<StoredEvent>> find_event(sqlite::Connection& db, EventId id);
 /// Newest first.
-Result<std::vector<StoredEvent>> events(sqlite::Connection& db, std::string_view repository, int limit);
+Result<std::vector<StoredEvent>> events(sqlite::Connection& db,
+                                        std::string_view repository,
+                                        int limit);
 
 // ---- planning ----
 
@@ -91,7 +93,7 @@ struct Claimed {
 };
 
 /// Leases the oldest ready job whose application has none running, or one whose lease ran out
-/// (its epoch grows). A job that was started `max_attempts` times without an end becomes poison.
+/// (its epoch grows). A job whose worker vanished `max_attempts` times in a row becomes poison.
 Result<std::optional<Claimed>> claim(sqlite::Transaction& tx,
                                      std::string_view worker,
                                      std::chrono::milliseconds lease,
@@ -100,19 +102,23 @@ Result<std::optional<Claimed>> claim(sqlite::Transaction& tx,
 
 /// Proves that the lease is the current one. conflict: it ran out and the job has a newer epoch.
 Result<> check(sqlite::Connection& db, const Lease& lease);
-Result<Lease> renew(sqlite::Transaction& tx, const Lease& lease, std::chrono::milliseconds by, UnixMillis now);
+Result<Lease> renew(sqlite::Transaction& tx,
+                    const Lease& lease,
+                    std::chrono::milliseconds by,
+                    UnixMillis now);
 Result<> set_phase(sqlite::Transaction& tx, const Lease& lease, std::string_view phase);
 
 /// Ends the lease. `retry` puts the job back with decorrelated back-off (0.2 s to 60 s) until
-/// `max_attempts`, then it is poison with its reason. `waiting` puts it behind its gate.
+/// `max_attempts`, then it is poison with its reason; attempts that ended `unavailable` do not
+/// count, so a cluster that is away never makes poison. `waiting` puts it behind its gate.
 Result<> settle(sqlite::Transaction& tx,
                 const Lease& lease,
                 const Outcome& outcome,
                 UnixMillis now,
                 int max_attempts = 12);
 
-/// Leases whose worker's name begins with `worker_prefix` run out now: that process is gone. Their jobs
-/// are queued again; returns how many.
+/// Leases whose worker's name begins with `worker_prefix` run out now: that process is gone. Their
+/// jobs are queued again; returns how many.
 Result<int> expire_leases(sqlite::Transaction& tx, std::string_view worker_prefix, UnixMillis now);
 
 /// Lets a waiting job go (manual sync, resume). conflict: it does not wait any more.
@@ -155,10 +161,10 @@ struct AppRow {
   UnixMillis applied_at = 0;
   bool suspended = false;
   std::string suspended_because;
-  std::string held_commit;   ///< rolled back from this one: not applied again by itself
-  std::string health;        ///< "healthy", "progressing", "degraded", "unknown", "missing"
+  std::string held_commit;  ///< rolled back from this one: not applied again by itself
+  std::string health;       ///< "healthy", "progressing", "degraded", "unknown", "missing"
   std::string health_message;
-  bool removed = false;      ///< left Git; the row stays until its objects are gone
+  bool removed = false;  ///< left Git; the row stays until its objects are gone
 };
 Result<> save_app(sqlite::Transaction& tx, const AppRow& row);
 Result<std::optional<AppRow>> find_app(sqlite::Connection& db, const AppId& id);

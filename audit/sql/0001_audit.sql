@@ -1,15 +1,14 @@
--- The columns made from the leaf cannot say anything else than the leaf does.
+-- The columns after `chain` repeat the leaf for searching; verify compares them.
 CREATE TABLE audit_leaf (
   sequence    INTEGER PRIMARY KEY,
   leaf        TEXT NOT NULL,      -- canonical JSON, format 1
   chain       BLOB NOT NULL,      -- SHA-256(chain of the row before, SHA-256(0x00, leaf))
-  at          INTEGER GENERATED ALWAYS AS (json_extract(leaf, '$.at')) VIRTUAL,
-  verb        TEXT GENERATED ALWAYS AS (json_extract(leaf, '$.verb')) VIRTUAL,
-  actor       TEXT GENERATED ALWAYS AS (json_extract(leaf, '$.actor')) VIRTUAL,
-  application TEXT GENERATED ALWAYS AS (json_extract(leaf, '$.application')) VIRTUAL,
-  repository  TEXT GENERATED ALWAYS AS (json_extract(leaf, '$.repository')) VIRTUAL,
-  commit_id   TEXT GENERATED ALWAYS AS
-                (coalesce(json_extract(leaf, '$.commit'), json_extract(leaf, '$.new_oid'))) VIRTUAL
+  at          INTEGER NOT NULL,
+  verb        TEXT NOT NULL,
+  actor       TEXT NOT NULL,
+  application TEXT,
+  repository  TEXT,
+  commit_id   TEXT                -- the leaf's commit, else its new_oid
 ) STRICT;
 CREATE INDEX audit_by_at ON audit_leaf (at);
 CREATE INDEX audit_by_application ON audit_leaf (application);

@@ -39,6 +39,7 @@ CREATE TABLE job (
   state       TEXT NOT NULL CHECK (state IN
                 ('waiting', 'queued', 'running', 'done', 'superseded', 'failed', 'poison')),
   attempt     INTEGER NOT NULL DEFAULT 0,
+  crashes     INTEGER NOT NULL DEFAULT 0,   -- leases in a row that ran out without an end
   epoch       INTEGER NOT NULL DEFAULT 0,
   created_at  INTEGER NOT NULL,
   not_before  INTEGER NOT NULL,
