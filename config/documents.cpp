@@ -67,7 +67,7 @@ void read_target(const Node& spec, const RepositoryBinding& binding, Application
   if (into.ns.empty()) {
     into.ns =
         into.id.environment == "default" ? into.id.name : into.id.name + "-" + into.id.environment;
-    if (!ns.there() && !into.id.name.empty() && !is_label(into.ns)) {
+    if (!ns.there() && is_label(into.id.name) && !is_label(into.ns)) {
       spec.missing("namespace", "\"" + into.ns + "\" would be too long for one");
     }
   }
@@ -143,27 +143,6 @@ TargetPlaces places_of(const Node& root, const Place& otherwise) {
   return {place("path"), place("cluster"), place("namespace")};
 }
 
-Verdict syntax_verdict(const Error& error, const std::string& file) {
-  Verdict verdict;
-  verdict.rule = "yaml.syntax";
-  verdict.place = {file, 0, 0};
-  // An Error carries its place as text: "file:line:column".
-  if (error.where.starts_with(file + ":")) {
-    const auto numbers = split(std::string_view(error.where).substr(file.size() + 1), ':');
-    const auto number = [](const std::string& text) {
-      return text.empty() || text.size() > 8 ||
-                     text.find_first_not_of("0123456789") != std::string::npos
-                 ? 0
-                 : std::stoi(text);
-    };
-    if (!numbers.empty()) verdict.place.line = number(numbers[0]);
-    if (numbers.size() > 1) verdict.place.column = number(numbers[1]);
-  }
-  verdict.message = error.message;
-  verdict.hint = error.hint;
-  return verdict;
-}
-
 }  // namespace
 
 ParsedDocuments parse_documents(std::string_view text,
@@ -172,7 +151,7 @@ ParsedDocuments parse_documents(std::string_view text,
   ParsedDocuments parsed;
   const auto documents = yaml::parse_all(text, file);
   if (!documents) {
-    parsed.verdicts.push_back(syntax_verdict(documents.error(), file));
+    parsed.verdicts.push_back(yaml_verdict(documents.error(), file));
     return parsed;
   }
   for (const yaml::Document& document : *documents) {
@@ -195,6 +174,27 @@ ParsedDocuments parse_documents(std::string_view text,
     parsed.applications.push_back(std::move(app));
   }
   return parsed;
+}
+
+Verdict yaml_verdict(const Error& error, const std::string& file) {
+  Verdict verdict;
+  verdict.rule = "yaml.syntax";
+  if (error.message.ends_with("twice in one mapping")) verdict.rule = "yaml.duplicate";
+  if (error.message.starts_with("not text")) verdict.rule = "file.encoding";
+  verdict.place.file = file;
+  verdict.message = error.message;
+  verdict.hint = error.hint;
+  // An Error carries its place as text: "file:line:column".
+  if (!error.where.starts_with(file + ":")) return verdict;
+  const auto number = [](const std::string& text) {
+    const bool fine = !text.empty() && text.size() <= 8 &&
+                      text.find_first_not_of("0123456789") == std::string::npos;
+    return fine ? std::stoi(text) : 0;
+  };
+  const auto numbers = split(std::string_view(error.where).substr(file.size() + 1), ':');
+  verdict.place.line = number(numbers[0]);
+  if (numbers.size() > 1) verdict.place.column = number(numbers[1]);
+  return verdict;
 }
 
 std::string_view application_schema() {

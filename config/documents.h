@@ -30,6 +30,10 @@ struct ParsedDocuments {
                                               const std::string& file,
                                               const RepositoryBinding& binding);
 
+/// What is wrong with a YAML file as an Error of drivers/yaml says it: rule and place. `file` is
+/// the one that was parsed.
+[[nodiscard]] Verdict yaml_verdict(const Error& error, const std::string& file);
+
 /// The published JSON Schema of Application documents.
 [[nodiscard]] std::string_view application_schema();
 

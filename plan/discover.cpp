@@ -65,7 +65,7 @@ class Discovery {
   /// An error of content is a verdict; others mean that the tree cannot be read.
   Result<> content(const Error& error, const std::string& path) {
     if (error.code != Errc::invalid) return Failure(error);
-    verdicts_.push_back(verdict_of(error, path));
+    verdicts_.push_back(config::yaml_verdict(error, path));
     verdicts_.back().rule = "file.unreadable";
     return {};
   }

@@ -231,24 +231,4 @@ void name_objects(std::vector<GivenObject> given, const ObjectRules& rules, Rend
   rendered.verdicts.push_back(std::move(verdict));
 }
 
-Verdict verdict_of(const Error& error, const std::string& file) {
-  Verdict verdict;
-  verdict.rule = "yaml.syntax";
-  if (error.message.ends_with("twice in one mapping")) verdict.rule = "yaml.duplicate";
-  if (error.message.starts_with("not text")) verdict.rule = "file.encoding";
-  verdict.place.file = file;
-  verdict.message = error.message;
-  verdict.hint = error.hint;
-  if (!error.where.starts_with(file + ":")) return verdict;
-  const auto number = [](const std::string& text) {
-    const bool fine = !text.empty() && text.size() <= 8 &&
-                      text.find_first_not_of("0123456789") == std::string::npos;
-    return fine ? std::stoi(text) : 0;
-  };
-  const auto numbers = split(std::string_view(error.where).substr(file.size() + 1), ':');
-  verdict.place.line = number(numbers[0]);
-  if (numbers.size() > 1) verdict.place.column = number(numbers[1]);
-  return verdict;
-}
-
 }  // namespace plumb::plan

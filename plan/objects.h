@@ -35,7 +35,4 @@ struct ObjectRules {
 /// verdict; an application without any object does too. Fills in `objects`, sorted by identity.
 void name_objects(std::vector<GivenObject> given, const ObjectRules& rules, Rendered& rendered);
 
-/// The verdict of an Error whose `where` is "file", "file:line" or "file:line:column".
-[[nodiscard]] Verdict verdict_of(const Error& error, const std::string& file);
-
 }  // namespace plumb::plan

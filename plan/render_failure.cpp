@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <re2/re2.h>
 
+#include "config/documents.h"
 #include "core/scrub.h"
 #include "core/text.h"
 #include "plan/render_parts.h"
@@ -205,7 +206,7 @@ class ReadFiles {
       const auto content = source_.read(path);
       if (!content) continue;
       const auto documents = yaml::parse_all(*content, path);
-      if (!documents) return verdict_of(documents.error(), path);
+      if (!documents) return config::yaml_verdict(documents.error(), path);
     }
     return std::nullopt;
   }

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "config/documents.h"
 #include "core/text.h"
 #include "plan/render_parts.h"
 
@@ -41,7 +42,7 @@ class PlainReader {
     auto text = source_.read(path);
     if (!text) {
       if (text.error().code != Errc::invalid) return Failure(std::move(text).error());
-      Verdict verdict = verdict_of(text.error(), path);
+      Verdict verdict = config::yaml_verdict(text.error(), path);
       if (broken && verdict.message.ends_with("does not exist"))
         verdict.message = "'" + printable(path) + "' is a symbolic link to nothing";
       deny(std::move(verdict), "file.unreadable");
@@ -49,7 +50,7 @@ class PlainReader {
     }
     auto documents = yaml::parse_all(*text, path);
     if (!documents) {
-      deny(verdict_of(documents.error(), path));
+      deny(config::yaml_verdict(documents.error(), path));
       return {};
     }
     if (is_kustomization(path.substr(path.rfind('/') + 1))) return kustomization(path);
