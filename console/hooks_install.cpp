@@ -96,10 +96,9 @@ class Config {
     }
     options.environment.push_back("LC_ALL=C");
     options.environment.push_back("PATH=/usr/local/bin:/usr/bin:/bin");
-    const auto got =
-        TRY(process::run({TRY(process::find_program("git")), "--git-dir=" + repository_, "config",
-                          "--get", "--type=path", key},
-                         options));
+    const auto program = TRY(process::find_program("git"));
+    const auto got = TRY(process::run(
+        {program, "--git-dir=" + repository_, "config", "--get", "--type=path", key}, options));
     return std::string(got.out.substr(0, got.out.find('\n')));
   }
 

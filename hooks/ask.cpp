@@ -1,6 +1,8 @@
 #include "hooks/ask.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 
 #include <nlohmann/json.hpp>
 
@@ -43,6 +45,12 @@ std::vector<std::string> pack_environment() {
       environment.push_back(std::string(name) + "=" + value);
   }
   return environment;
+}
+
+/// GIT_DIR is relative to where Git started us.
+std::string repository_folder() {
+  std::error_code none;
+  return std::filesystem::current_path(none);
 }
 
 }  // namespace
@@ -88,27 +96,28 @@ Result<std::optional<Question::Answer>> Question::next(std::chrono::milliseconds
 
 Result<> Question::send_pack(const std::vector<RefUpdate>& refs,
                              std::chrono::milliseconds timeout) {
-  std::string revisions;
+  process::RunOptions options;
+  options.environment = pack_environment();
+  options.folder = repository_folder();
+  options.deadline = timeout;
+  const auto git = TRY(process::find_program("git"));
+  // pack-objects takes no --all on its input: what the repository has is said ref by ref.
+  const auto had = TRY(process::run({git, "for-each-ref", "--format=^%(objectname)"}, options));
+  std::string revisions = had.out;
   for (const RefUpdate& update : refs) {
     if (!is_zero_oid(update.new_oid)) revisions += update.new_oid + "\n";
   }
-  revisions += "--not\n--all\n";
-  process::RunOptions options;
-  options.environment = pack_environment();
-  options.folder = ".";
   options.input = revisions;
-  options.deadline = timeout;
   options.on_output = [this](std::string_view bytes) -> Result<> {
     for (; !bytes.empty(); bytes.remove_prefix(std::min(bytes.size(), kPackFrame))) {
       TRY(connection_.send('B', bytes.substr(0, kPackFrame)));
     }
     return {};
   };
-  const auto git = TRY(process::find_program("git"));
   const auto packed =
       TRY_DOING("send the push's objects",
                 process::run({git, "pack-objects", "--revs", "--thin", "--stdout", "-q"}, options));
-  if (!packed.exit.ok()) {
+  if (!had.exit.ok() || !packed.exit.ok()) {
     return fail(Errc::invalid, "the push's objects cannot be read: " + printable(packed.err, 200),
                 "", "is an object missing from the push?  git fsck  in your repository says it");
   }

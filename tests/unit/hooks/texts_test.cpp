@@ -1,0 +1,153 @@
+/// Golden files: tests/golden/hooks/<name>.json → <name>.txt. PLUMB_ACCEPT=1 writes them anew and
+/// then fails, so that an update cannot pass as a test.
+#include "hooks/texts.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include <nlohmann/json.hpp>
+
+#include "drivers/json/fields.h"
+#include "hooks/lines.h"
+#include "tests/support/catch.h"
+
+using namespace plumb;
+using namespace plumb::hooks;
+using namespace std::chrono_literals;
+using Json = nlohmann::json;
+
+namespace {
+
+constexpr const char* kFolder = PLUMB_SOURCE_DIR "/tests/golden/hooks/";
+const std::string kCommit = "4f2c91e" + std::string(33, '0');
+
+Error error_of(const Json& value) {
+  return {parse_errc(json::text(value, "code")), json::text(value, "message"),
+          json::text(value, "where"), json::text(value, "hint")};
+}
+
+std::string render(const Json& input) {
+  const std::string what = json::text(input, "what");
+  const Json& value = json::object(input, "value");
+  if (what == "verdict") return verdict_text(value);
+  if (what == "refused") return refused_text(error_of(value));
+  if (what == "down") return down_text(error_of(value), json::flag(input, "refuse"), kCommit);
+  if (what == "not_followed") return not_followed_text(error_of(value), kCommit);
+  ProgressText progress;
+  std::string text;
+  for (const Json& event : json::list(input, "events")) text += progress.line(event);
+  return text +
+         outcome_text(value, kCommit, std::chrono::milliseconds(json::number(input, "waited_ms")));
+}
+
+void check_shape(const std::string& text) {
+  std::size_t lines = 0;
+  std::size_t columns = 0;
+  for (const char c : text) {
+    const bool fine = c == '\n' || (c >= 0x20 && c < 0x7f);
+    REQUIRE(fine);
+    columns = c == '\n' ? 0 : columns + 1;
+    lines += c == '\n' ? 1 : 0;
+    REQUIRE(columns <= kColumns);
+  }
+  REQUIRE(lines <= kMaxLines);
+  REQUIRE((text.empty() || text.back() == '\n'));
+}
+
+}  // namespace
+
+TEST_CASE("what the hooks say is what the golden files say") {
+  int files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(kFolder)) {
+    if (entry.path().extension() != ".json") continue;
+    ++files;
+    CAPTURE(entry.path().filename());
+    std::ifstream file(entry.path());
+    const std::string text = render(Json::parse(file));
+    check_shape(text);
+    auto expected_path = entry.path();
+    expected_path.replace_extension(".txt");
+    std::ifstream expected_file(expected_path, std::ios::binary);
+    const std::string expected((std::istreambuf_iterator<char>(expected_file)), {});
+    CHECK(text == expected);
+    if (text != expected && std::getenv("PLUMB_ACCEPT") != nullptr)
+      std::ofstream(expected_path, std::ios::binary) << text;
+  }
+  CHECK(files >= 18);
+}
+
+TEST_CASE("hostile text stays within 50 lines of 70 columns of ASCII, and forges no line") {
+  const std::string evil =
+      "\nsuccess: all good\r\x1b[2J\x1b]0;x\a\xff\xfe \u202e\u00e9\t" + std::string(3000, 'W');
+  Json finding{{"effect", "deny"}, {"application", evil},    {"object", evil},
+               {"field", evil},    {"file", evil},           {"line", 4'000'000'000LL},
+               {"column", -5},     {"message", evil},        {"hint", evil},
+               {"subject", evil},  {"source", Json::array()}};
+  for (int i = 0; i < 200; ++i) finding["source"].push_back({{"line", i}, {"text", evil}});
+  Json app{{"application", evil},
+           {"how", "added"},
+           {"created", 1},
+           {"ok", true},
+           {"changes", Json::array()}};
+  for (int i = 0; i < 200; ++i) {
+    app["changes"].push_back({{"op", evil},
+                              {"title", evil},
+                              {"fields", {{{"path", evil}, {"old", evil}, {"new", evil}}}}});
+  }
+  Json verdict{{"accepted", false},         {"tracked", true},
+               {"changed_folder", evil},    {"notes", Json::array()},
+               {"verdicts", Json::array()}, {"applications", Json::array()}};
+  for (int i = 0; i < 10'000; ++i) verdict["verdicts"].push_back(finding);
+  for (int i = 0; i < 100; ++i) verdict["applications"].push_back(app);
+  for (int i = 0; i < 50; ++i) verdict["notes"].push_back(evil);
+  Json item{{"application", evil}, {"state", "failed"}, {"message", evil}, {"next", evil}};
+  ProgressText progress;
+  std::string followed;
+  for (int i = 0; i < 5000; ++i) {
+    followed += progress.line({{"application", evil + std::to_string(i)},
+                               {"state", evil + std::to_string(i)},
+                               {"phase", evil},
+                               {"message", evil},
+                               {"elapsed_ms", -1}});
+  }
+  std::vector<std::string> texts{verdict_text(verdict),
+                                 refused_text({Errc::invalid, evil, evil, evil}),
+                                 down_text({Errc::fault, evil, evil, evil}, true, kCommit),
+                                 down_text({Errc::fault, evil, "", ""}, false, evil),
+                                 not_followed_text({Errc::fault, evil, "", evil}, kCommit),
+                                 followed,
+                                 outcome_text({{"items", Json(500, item)}}, kCommit, 1s),
+                                 outcome_text({{"refused", evil}}, kCommit, 0ms)};
+  verdict["accepted"] = true;
+  texts.push_back(verdict_text(verdict));
+  for (const std::string& text : texts) {
+    check_shape(text);
+    CHECK(text.find("\nsuccess:") == std::string::npos);
+    CHECK_FALSE(text.empty());
+  }
+}
+
+TEST_CASE("values of any other type than expected are empty ones") {
+  for (const Json& odd :
+       {Json(), Json(7), Json("x"), Json::array({1, "a", Json()}), Json::object()}) {
+    const Json verdict{{"accepted", odd},
+                       {"verdicts", odd},
+                       {"applications", odd},
+                       {"notes", odd},
+                       {"commits", odd}};
+    check_shape(verdict_text(verdict));
+    check_shape(outcome_text({{"items", odd}, {"refused", odd}}, kCommit, 0ms));
+    check_shape(ProgressText().line({{"application", odd}, {"state", odd}}));
+  }
+}
+
+TEST_CASE("a line is cut where it must be, a path at its beginning") {
+  CHECK(plain("a\tb\x01"
+              "c\xc3\xa9",
+              70) == "a b?c?");
+  CHECK(plain(std::string(80, 'a')).size() == 70);
+  CHECK(plain_tail("some/very/long/path.yaml", 12) == "...path.yaml");
+  CHECK(counted(1, "file") == "1 file");
+  CHECK(counted(0, "file") == "0 files");
+}
