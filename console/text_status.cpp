@@ -59,10 +59,11 @@ std::string status_text(const Json& answer, const Style& style) {
       break;
     }
     const std::string state = shown(json::text(need, "state"), 20);
-    text += "  " + painted(state, paint_of(state), style) + "   " +
+    const std::string space(state.size() < 11 ? 13 - state.size() : 2, ' ');
+    text += "  " + painted(state, paint_of(state), style) + space +
             shown(json::text(need, "message")) + "\n";
     if (const auto next = json::text(need, "next"); !next.empty())
-      text += "      " + shown(next) + "\n";
+      text += std::string(15, ' ') + shown(next) + "\n";
   }
   return text;
 }
