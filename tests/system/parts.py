@@ -19,7 +19,7 @@ BIN = pathlib.Path(os.environ["PLUMB_BIN"])
 CACHE = pathlib.Path(os.environ.get("PLUMB_CONTROL_PLANE_BIN", pathlib.Path.home() / ".cache/plumbline/bin"))
 PEOPLE = {"GIT_AUTHOR_NAME": "Ana", "GIT_AUTHOR_EMAIL": "ana@shop.example",
           "GIT_COMMITTER_NAME": "Ana", "GIT_COMMITTER_EMAIL": "ana@shop.example",
-          "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null", "GIT_TERMINAL_PROMPT": "0"}
+          "HOME": "/nonexistent", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null", "GIT_TERMINAL_PROMPT": "0"}
 
 
 class Failed(AssertionError):
@@ -233,6 +233,11 @@ def running(server, env=None):
         yield server
     finally:
         server.kill()
+
+
+def unwrapped(said):
+    """What the hooks said as one line: their texts are wrapped at 70 columns."""
+    return " ".join(line.removeprefix("remote:").strip() for line in said.splitlines())
 
 
 def config_map(name, **data):

@@ -116,7 +116,7 @@ class Crash(unittest.TestCase):
                            "hooks": {"whenDown": "accept"},
                            "webhooks": [{"id": ENDPOINT, "provider": "gitea", "secrets": [{"file": str(secret)}]}]}],
             [{"name": "eu-1", "kubeconfig": self.plane.kubeconfig}], http={"listen": "127.0.0.1:0"},
-            workers=3, lease="3s", scanInterval="1s")
+            workers=3, lease="5s", scanInterval="1s")
         self.pushes = self.deliveries = self.kills = self.stops = 0
         self.shop = Shop(self.repository, self.dice)
 
@@ -226,7 +226,7 @@ class Crash(unittest.TestCase):
         self.push()
         time.sleep(self.dice.random() * 0.1)  # the moment is the fault
         self.server.process.send_signal(signal.SIGSTOP)
-        time.sleep(4)  # longer than the lease: the fault itself
+        time.sleep(6)  # longer than the lease: the fault itself
         self.server.process.send_signal(signal.SIGCONT)
         self.stops += 1
         self.settle_or_die(20)

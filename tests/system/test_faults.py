@@ -8,7 +8,7 @@ import threading
 import unittest
 import urllib.request
 
-from parts import Folder, Plane, Plumbd, Repository, application, config_map, eventually, run
+from parts import Folder, Plane, Plumbd, Repository, application, config_map, eventually, run, unwrapped
 
 
 class FaultCase(unittest.TestCase):
@@ -46,6 +46,10 @@ class Proxy:
         self.open = []
         threading.Thread(target=self.accept, daemon=True).start()
 
+    def close(self):
+        self.change("refuse")
+        self.listener.close()
+
     def accept(self):
         while True:
             try:
@@ -82,6 +86,7 @@ class Proxy:
                 end.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
+            end.close()
         self.open = []
 
 
@@ -90,7 +95,7 @@ class ClusterAway(FaultCase):
         config = pathlib.Path(self.plane.kubeconfig).read_text()
         address = next(line.split("server:")[1].strip().strip('"') for line in config.splitlines() if "server:" in line)
         proxy = Proxy(address)
-        self.addCleanup(proxy.listener.close)
+        self.addCleanup(proxy.close)
         kubeconfig = self.folder / "kubeconfig"
         kubeconfig.write_text(config.replace(address, f"https://127.0.0.1:{proxy.port}"))
         kubeconfig.chmod(0o600)
@@ -103,7 +108,7 @@ class ClusterAway(FaultCase):
         server.install_hooks(self.repository)
         proxy.change("refuse")
         server.restart()  # what it knows of the cluster is on disk
-        self.repository.commit({**self.files("1"), "web/a.yaml": config_map("a", key="1").replace("data:", "dato:")})
+        self.repository.commit({**self.files("1"), "web/a.yaml": config_map("a", key="1").replace("\ndata:", "\ndato:")})
         refused = self.repository.push(check=False)
         self.assertNotEqual(refused.returncode, 0)
         self.assertIn('did you mean "data"?', refused.stdout)
@@ -135,7 +140,7 @@ class ClusterAway(FaultCase):
         server.install_hooks(self.repository)
         self.repository.commit(self.files("1"))
         pushed = self.repository.push("-o", "plumb.nowait")
-        self.assertIn("structure only", pushed.stdout)
+        self.assertIn("judged structure only", unwrapped(pushed.stdout))
         self.repository.commit({"web/a.yaml": "apiVersion: v1\nkind: [\n"})
         self.assertNotEqual(self.repository.push(check=False).returncode, 0)
         proxy.change("pass")
@@ -197,7 +202,8 @@ class OwnState(FaultCase):
 
     def test_a_wrong_server_file_is_refused_with_line_and_the_nearest_key(self):
         server = self.make()
-        server.file.write_text("apiVersion: plumbline.dev/v1\nkind: Server\nspec:\n  data: d\n  wokers: 3\n")
+        server.file.write_text("apiVersion: plumbline.dev/v1\nkind: Server\nspec:\n  data: d\n  wokers: 3\n"
+                               "  clusters: [{name: eu-1}]\n  repositories: []\n")
         code, said = server.refused_start()
         self.assertEqual(code, 2)
         self.assertIn("plumbd.yaml:5", said)

@@ -1,8 +1,7 @@
 """A push reaches a cluster: real git, real plumbd, a real API server."""
-import re
 import unittest
 
-from parts import (BIN, PEOPLE, Folder, Plane, Plumbd, Repository, application, config_map, deployment, eventually, run)
+from parts import Folder, Plane, Plumbd, Repository, application, config_map, deployment, eventually
 
 
 class PushCase(unittest.TestCase):

@@ -4,6 +4,7 @@ import hmac
 import http.server
 import json
 import os
+import pathlib
 import subprocess
 import threading
 import unittest
@@ -87,7 +88,7 @@ class TriggerCase(unittest.TestCase):
         if user is None:
             return self.plane.kubeconfig
         copy = self.folder / "kubeconfig"
-        copy.write_text(open(self.plane.kubeconfig, encoding="utf-8").read())
+        copy.write_text(pathlib.Path(self.plane.kubeconfig).read_text())
         os.chown(copy, *user)
         copy.chmod(0o600)
         return str(copy)
@@ -109,7 +110,7 @@ class Layouts(TriggerCase):
         self.assertRegex(pushed.stdout, r"web/default@eu-1 .*healthy")
         self.assertEqual(self.live()["data"]["key"], "1")
         head = repository.head()
-        repository.commit({"web/a.yaml": config_map("a", key="2").replace("data:", "dato:")})
+        repository.commit({"web/a.yaml": config_map("a", key="2").replace("\ndata:", "\ndato:")})
         pushed = repository.push(check=False)
         self.assertNotEqual(pushed.returncode, 0)
         self.assertIn("web/a.yaml:5", pushed.stdout)
@@ -121,6 +122,7 @@ class Layouts(TriggerCase):
         run("git", "--git-dir", repository.bare, "config", "http.receivepack", "true")
         self.serve(repository)
         address, web = serve_git(self.folder)
+        self.addCleanup(web.server_close)
         self.addCleanup(web.shutdown)
         repository.git("remote", "set-url", "origin", f"{address}/shop.git")
         repository.commit(self.files("1"))
