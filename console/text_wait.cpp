@@ -61,7 +61,12 @@ std::string wait_text(const Json& answer, const Style& style) {
     return table.text(style);
   }
   const auto total = static_cast<std::int64_t>(items.size());
-  if (total == 0) return shown(json::text(answer, "note")) + "\n";
+  if (total == 0) {
+    const auto note = json::text(answer, "note");
+    return (note.empty() ? std::string(done ? "nothing to wait for" : "time is over")
+                         : shown(note)) +
+           "\n";
+  }
   const std::string of =
       std::to_string(good) + " of " + count_of(total, "application") + " healthy\n";
   if (!done) return text + painted("time is over", Paint::warn, style) + ": " + of;

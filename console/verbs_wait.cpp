@@ -77,7 +77,7 @@ Result<int> wait(const Typed& typed, Console& console) {
     Json found =
         TRY(console.client.ask("wait", {{"what", what}, {"timeout_ms", left}}, tell,
                                std::chrono::milliseconds(left) + std::chrono::seconds(30)));
-    if (!json::list(found, "items").empty() || !is_commit(what)) {
+    if (!json::list(found, "items").empty() || !is_commit(what) || !json::flag(found, "done")) {
       const int exit = exit_of(found);
       if (exit == kTimeOver)
         console.err << "hint: it goes on by itself; wait again, or  plumb why APP\n";

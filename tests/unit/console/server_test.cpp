@@ -95,6 +95,14 @@ TEST_CASE("wait for a commit without jobs says why there are none", "[console]")
   CHECK_THAT(refused.out, Contains("4f2c91e: refused: a.yaml:3"));
 }
 
+TEST_CASE("wait is 6 when the server was still planning at the end", "[console]") {
+  ScriptedServer server(
+      {{"wait", {result({{"done", false}, {"ok", false}, {"items", Json::array()}})}}});
+  const Said said = type({"wait", "4f2c91e"}, server.socket(), "/", true);
+  CHECK(said.exit == 6);
+  CHECK(said.out == "time is over\n");
+}
+
 TEST_CASE("wait gives up on a commit that stays unplanned when time is over", "[console]") {
   const Json event{{"state", "received"},
                    {"note", ""},
