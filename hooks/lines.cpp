@@ -82,7 +82,7 @@ void Lines::end_wrapped(std::string_view first, std::string_view text, std::stri
 std::string Lines::text() const {
   std::string made;
   const auto put = [&](const std::string& line) {
-    made += line;
+    made += line.substr(0, line.find_last_not_of(' ') + 1);
     made += '\n';
   };
   const std::size_t last = std::min(end_.size(), kMaxEnd);

@@ -29,7 +29,7 @@ class Lines {
 
   /// Each line with its line feed; "" when there is none.
   [[nodiscard]] std::string text() const;
-  [[nodiscard]] bool empty() const { return body_.empty() && end_.empty(); }
+  [[nodiscard]] std::size_t size() const { return body_.size(); }  ///< lines before the end
 
  private:
   std::vector<std::string> body_;

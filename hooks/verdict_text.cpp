@@ -19,6 +19,8 @@ using json::number;
 using json::text;
 
 constexpr std::size_t kMaxFindings = 10;
+constexpr std::size_t kFindingLines = 7;  // the most that is usual
+constexpr std::size_t kRoom = 42;         // lines for all findings; the end needs the rest
 constexpr std::size_t kMaxApps = 8;
 constexpr std::size_t kMaxChanges = 4;  // of one application
 
@@ -133,13 +135,13 @@ std::string refused(const Json& verdict) {
   }
   lines.add(headline(verdict, denials.size()));
   std::size_t shown = 0;
-  for (const Json* finding : denials) {
-    if (++shown <= kMaxFindings) add_finding(lines, *finding);
+  while (shown < std::min(denials.size(), kMaxFindings) && lines.size() + kFindingLines <= kRoom) {
+    add_finding(lines, *denials[shown++]);
   }
-  if (denials.size() > kMaxFindings) {
+  if (denials.size() > shown) {
     lines.end("");
     lines.end("  and " +
-              counted(static_cast<std::int64_t>(denials.size() - kMaxFindings), "more finding"));
+              counted(static_cast<std::int64_t>(denials.size() - shown), "more finding"));
   }
   add_also_checked(lines, verdict);
   add_notes(lines, verdict);
@@ -149,7 +151,7 @@ std::string refused(const Json& verdict) {
 
 std::string sign_and_title(const Json& change) {
   const std::string op = text(change, "op");
-  return (op == "+" || op == "-" ? op : "~") + " " + padded(plain(text(change, "title"), 40), 26);
+  return (op == "+" || op == "-" ? op : "~") + " " + padded(plain(text(change, "title"), 40), 24);
 }
 
 std::string first_field(const Json& change) {
@@ -160,8 +162,9 @@ std::string first_field(const Json& change) {
   const Json& field = fields.front();
   const std::string old = text(field, "old");
   const std::string now = text(field, "new");
-  return plain_tail(text(field, "path"), 24) + " " + (old.empty() ? "" : plain(old, 20) + " -> ") +
-         plain(now, 20) +
+  const std::string path = text(field, "path");
+  return plain(path.substr(path.rfind('.') + 1), 24) + " " +
+         (old.empty() ? "" : plain(old, 20) + " -> ") + plain(now, 20) +
          (fields.size() > 1 ? " (+" + std::to_string(fields.size() - 1) + ")" : "");
 }
 
