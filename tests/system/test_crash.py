@@ -187,6 +187,7 @@ class Crash(unittest.TestCase):
         """Runs plumbd until it dies at this point."""
         before = self.hits()[point]
         prune = "prune" in point
+        self.server.kill()
         self.start(f"{point}=kill@{self.dice.randint(1, 3 if not prune else 1)}")
         for _ in range(12):
             if not self.alive():
