@@ -90,7 +90,7 @@ class Checker:
             if not isinstance(have, list) or len(want) != len(have):
                 return f"{where} has another length"
             return next((f for f in (self.differs(w, h, f"{where}[{i}]") for i, (w, h) in enumerate(zip(want, have))) if f), None)
-        return None if want == have else f"{where} is {have!r}, Git says {want!r}"
+        return None if want == have else f"{where.rsplit('.', 1)[-1]} is {have!r}, Git says {want!r}"
 
     def check_cluster(self):
         wanted, live = self.wanted(), self.live()

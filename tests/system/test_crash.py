@@ -281,8 +281,7 @@ class Crash(unittest.TestCase):
             "database": str(copy), "api_audit": str(self.plane.folder / self.plane.name / "audit.log"),
             "namespaces": NAMESPACES, "decoys": decoys,
             "steady": [f"{NAMESPACES[n % 2]}/steady-{n}" for n in range(4)]}))
-        checker = run(sys.executable, os.path.join(os.path.dirname(__file__), "checker.py"), state, check=False,
-                      env={"CHECKER_HOME": str(self.folder), **PEOPLE})
+        checker = self.check(state)
         hits = self.hits()
         print(f"  {self.pushes} pushes, {self.deliveries} deliveries, {self.kills} kills at random, {self.stops} stops past the lease")
         for point in SERVER_POINTS + HOOK_POINTS:
@@ -291,6 +290,28 @@ class Crash(unittest.TestCase):
         self.assertEqual(checker.returncode, 0, checker.stdout)
         if PUSHES >= 500:
             self.assertEqual({p: hits[p] for p in SERVER_POINTS + HOOK_POINTS if hits[p] < HITS}, {}, "points hit too rarely")
+        self.plant(state, copy)
+
+    def check(self, state):
+        return run(sys.executable, os.path.join(os.path.dirname(__file__), "checker.py"), state, check=False,
+                   env={"CHECKER_HOME": str(self.folder), **PEOPLE})
+
+    def plant(self, state, copy):
+        """The checker's own test: each planted fault is found and named."""
+        cluster = self.plane.kubectl
+        cluster("patch", "configmap", "steady-0", "-n", "crash-a", "--type=merge", "-p", '{"data":{"value":"planted"}}')
+        cluster("delete", "configmap", "steady-1", "-n", "crash-b")
+        cluster("delete", "configmap", "decoy", "-n", "crash-b")
+        cluster("apply", "--server-side", "--field-manager=plumbline", "-n", "crash-a", "-f", "-", input=config_map("orphan", 1))
+        with sqlite3.connect(copy) as trail:
+            for (trigger,) in trail.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+                trail.execute(f"DROP TRIGGER {trigger}")  # what somebody who wants to forge would do first
+            trail.execute("UPDATE audit_leaf SET leaf = replace(leaf, 'event.accepted', 'event.forged') WHERE sequence = "
+                          "(SELECT max(sequence) FROM audit_leaf WHERE verb = 'event.accepted')")
+        said = self.check(state).stdout
+        for fault in ("value is 'planted'", "'steady-1') of the newest commit is not in the cluster", "decoy crash-b/decoy",
+                      "orphan: ('crash-a', 'ConfigMap', 'orphan')", "the chain breaks at leaf"):
+            self.assertIn(fault, said, "the checker did not find a planted fault")
 
 
 if __name__ == "__main__":
