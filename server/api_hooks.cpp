@@ -33,6 +33,14 @@ std::string real_path(const std::string& path) {
   return ::realpath(path.c_str(), resolved) == nullptr ? std::string() : std::string(resolved);
 }
 
+bool moves_one_of(const Event& event, const std::vector<RefUpdate>& moves) {
+  return std::any_of(event.refs.begin(), event.refs.end(), [&](const RefUpdate& ref) {
+    return std::any_of(moves.begin(), moves.end(), [&](const RefUpdate& move) {
+      return move.ref == ref.ref && move.new_oid == ref.new_oid;
+    });
+  });
+}
+
 Result<std::vector<RefUpdate>> refs_of(const Json& params) {
   std::vector<RefUpdate> refs;
   std::set<std::string> seen;
@@ -187,8 +195,13 @@ Api::Answer Api::post_receive(Request& request) {
     }
     return all;
   };
+  // Asked of the queue, not of the planner: its state is there a moment before the jobs are.
   followed.more = [this, moves, repository = binding->name]() -> Result<bool> {
-    return !refusals_of(repository, moves) && TRY(has_unplanned(repository));
+    const auto open = TRY(parts_.ledger.store().read<std::vector<queue::StoredEvent>>(
+        [](sqlite::Connection& db) { return queue::unplanned(db, 1000); }));
+    return std::any_of(open.begin(), open.end(), [&](const queue::StoredEvent& stored) {
+      return stored.event.repository == repository && moves_one_of(stored.event, moves);
+    });
   };
   auto result = TRY(follow(request, followed));
   result["commit"] = commit;
