@@ -53,6 +53,8 @@ def normal(thing):
     if thing["kind"] == "Service":
         for key in ("clusterIP", "clusterIPs"):
             thing["spec"].pop(key, None)
+        for port in thing["spec"].get("ports", []):
+            port.pop("nodePort", None)
     return thing
 
 

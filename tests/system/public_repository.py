@@ -24,9 +24,11 @@ def main():
     folder = Folder("public").path
     ours, upstream = Plane("ours"), Plane("upstream")
     repository = Repository(folder, "public")
-    archive = subprocess.run(["git", "--git-dir", git_dir, "archive", "HEAD"], stdout=subprocess.PIPE, check=True).stdout
-    subprocess.run(["tar", "-x", "-C", repository.work], input=archive, check=True)
     pairs = [w.split("=", 1) for w in wanted]
+    folders = sorted({path.split("/")[0] for _, path in pairs})  # a partial copy lacks large files elsewhere
+    archive = subprocess.run(["git", "--git-dir", git_dir, "archive", "HEAD", "--", *folders], stdout=subprocess.PIPE,
+                             check=True).stdout
+    subprocess.run(["tar", "-x", "-C", repository.work], input=archive, check=True)
     repository.write({"plumbline.yaml": "---\n".join(application(n, p, namespace=f"public-{n}", healthTimeout="60s") for n, p in pairs)})
     server = Plumbd(folder, [{"name": "public", "path": str(repository.bare), "clusters": ["eu-1"]}],
                     [{"name": "eu-1", "kubeconfig": ours.kubeconfig}]).start()
