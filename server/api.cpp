@@ -1,10 +1,10 @@
 #include "server/api.h"
 
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
 #include <pwd.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "core/text.h"
 #include "drivers/json/fields.h"
@@ -42,7 +42,9 @@ bool Api::may_write(const local::Peer& peer) const {
          std::find(writers.begin(), writers.end(), peer.uid) != writers.end();
 }
 
-void Api::serve(local::Connection& connection, const local::Peer& peer, const std::stop_token& stop) {
+void Api::serve(local::Connection& connection,
+                const local::Peer& peer,
+                const std::stop_token& stop) {
   const auto frame = connection.receive(10s);
   if (!frame || !*frame || (*frame)->type != 'J') return;
   const Caller caller{peer, actor_of(peer)};
@@ -50,7 +52,9 @@ void Api::serve(local::Connection& connection, const local::Peer& peer, const st
   static_cast<void>(connection.send('J', json::canonical(reply)));
 }
 
-Json Api::reply_to(local::Connection& connection, const Caller& caller, const std::string& text,
+Json Api::reply_to(local::Connection& connection,
+                   const Caller& caller,
+                   const std::string& text,
                    const std::stop_token& stop) {
   const auto refused = [](const Error& error) { return Json{{"error", view(error)}}; };
   const auto request = json::parse(text, {.max_bytes = 16U << 20U, .max_depth = 16});

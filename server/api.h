@@ -3,11 +3,12 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
+
+#include <nlohmann/json_fwd.hpp>
 
 #include "config/server_config.h"
 #include "drivers/local_socket/local_socket.h"
@@ -60,7 +61,9 @@ class Api {
     std::function<Answer(Request&)> run;
   };
   /// The whole reply: `result` or `error`.
-  nlohmann::json reply_to(local::Connection& connection, const Caller& caller, const std::string& text,
+  nlohmann::json reply_to(local::Connection& connection,
+                          const Caller& caller,
+                          const std::string& text,
                           const std::stop_token& stop);
   Answer call(Request& request, const std::string& name);
   [[nodiscard]] bool may_write(const local::Peer& peer) const;
@@ -103,25 +106,32 @@ class Api {
   Result<std::optional<Job>> latest_job(const AppId& app);
   /// With who asked for each, and why.
   Answer job_views(const std::vector<Job>& jobs);
-  Result<const config::RepositoryBinding*> hook_repository(const nlohmann::json& params, const local::Peer& peer);
-  Result<> add_objects(Request& request, const config::RepositoryBinding& binding, worker::PushRequest& push,
+  Result<const config::RepositoryBinding*> hook_repository(const nlohmann::json& params,
+                                                           const local::Peer& peer);
+  Result<> add_objects(Request& request,
+                       const config::RepositoryBinding& binding,
+                       worker::PushRequest& push,
                        std::unique_ptr<IncomingPack>& incoming);
 
   [[nodiscard]] std::optional<std::vector<worker::Refusal>> refusals_of(
       const std::string& repository, const std::vector<RefUpdate>& moves) const;
-  void await_planned(const Request& request, const std::string& repository, const std::vector<RefUpdate>& moves,
+  void await_planned(const Request& request,
+                     const std::string& repository,
+                     const std::vector<RefUpdate>& moves,
                      std::chrono::milliseconds timeout);
 
   // api_follow.cpp
   struct Followed {
     std::function<Result<std::vector<Job>>()> jobs;  ///< whose progress is streamed
-    std::function<Result<bool>()> more;              ///< jobs may still come: an event is not planned yet
+    std::function<Result<bool>()> more;  ///< jobs may still come: an event is not planned yet
     std::chrono::milliseconds timeout{0};
   };
   /// Streams until all have ended and no more come, the time is over or the peer is gone.
   Answer follow(Request& request, const Followed& what);
   Result<bool> has_unplanned(const std::string& repository);  ///< "" = any
-  Result<nlohmann::json> follow_item(Request& request, const Job& job, std::map<JobId, std::string>& told);
+  Result<nlohmann::json> follow_item(Request& request,
+                                     const Job& job,
+                                     std::map<JobId, std::string>& told);
   std::string sentence(const queue::AppRow& row, const Job* job);
   std::string next_step(const queue::AppRow& row, const Job* job);
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "core/oid.h"
@@ -11,7 +12,9 @@ namespace {
 
 using Json = nlohmann::json;
 
-std::string reason_of(const Json& params) { return printable(json::text(params, "reason"), 500); }
+std::string reason_of(const Json& params) {
+  return printable(json::text(params, "reason"), 500);
+}
 
 }  // namespace
 
@@ -30,12 +33,15 @@ Api::Answer Api::sync(Request& request) {
   auto row = TRY(named_app(request));
   const std::string name = row.application.id.to_string();
   if (row.suspended) {
-    return fail(Errc::denied, name + " is suspended: " + row.suspended_because, "", "plumb resume " + name);
+    return fail(Errc::denied, name + " is suspended: " + row.suspended_because, "",
+                "plumb resume " + name);
   }
   const std::string confirmed = json::text(request.params, "confirm_plan");
   if (!confirmed.empty() && (confirmed.size() < 8 || !row.wanted_plan.starts_with(confirmed))) {
-    return fail(Errc::conflict, "the plan of " + name + " is " + row.wanted_plan.substr(0, 12) + " now, not " +
-                                    printable(confirmed), "", "plumb diff " + name);
+    return fail(Errc::conflict,
+                "the plan of " + name + " is " + row.wanted_plan.substr(0, 12) + " now, not " +
+                    printable(confirmed),
+                "", "plumb diff " + name);
   }
   // After a rollback, sync means: take up the newest commit again.
   const auto newest = parts_.planner.state(row.application.repository, row.ref);
@@ -51,7 +57,8 @@ Api::Answer Api::sync(Request& request) {
   command.seen = row;
   const auto job = TRY(parts_.ledger.command(command));
   parts_.jobs_ready();
-  return Json{{"job", job}, {"application", name}, {"commit", command.commit}, {"plan", command.plan}};
+  return Json{
+      {"job", job}, {"application", name}, {"commit", command.commit}, {"plan", command.plan}};
 }
 
 Api::Answer Api::suspend(Request& request) {
@@ -67,8 +74,8 @@ Api::Answer Api::resume(Request& request) {
   return Json{{"application", row.application.id.to_string()}};
 }
 
-/// The newest plan that ran healthy and is not the one that is wanted now, or the one a person named.
-/// One that was swept is not offered: the newest are kept by retention.
+/// The newest plan that ran healthy and is not the one that is wanted now, or the one a person
+/// named. One that was swept is not offered: the newest are kept by retention.
 Api::Answer Api::rollback(Request& request) {
   const auto row = TRY(named_app(request));
   const std::string name = row.application.id.to_string();
@@ -97,7 +104,10 @@ Api::Answer Api::rollback(Request& request) {
   command.seen = row;
   const auto job = TRY(parts_.ledger.command(command));
   parts_.jobs_ready();
-  return Json{{"job", job}, {"application", name}, {"commit", target->commit}, {"plan", target->plan_digest}};
+  return Json{{"job", job},
+              {"application", name},
+              {"commit", target->commit},
+              {"plan", target->plan_digest}};
 }
 
 Api::Answer Api::scan(Request& request) {
@@ -112,7 +122,8 @@ Api::Answer Api::scan(Request& request) {
   }
   request.not_found = !known;
   if (!known) {
-    return fail(Errc::invalid, "no repository \"" + printable(wanted) + "\" in the server's file", "", "plumb repo list");
+    return fail(Errc::invalid, "no repository \"" + printable(wanted) + "\" in the server's file",
+                "", "plumb repo list");
   }
   return Json{{"events", found}};
 }

@@ -1,4 +1,5 @@
 #include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "drivers/json/fields.h"
@@ -16,10 +17,13 @@ constexpr int kMaxJobs = 1000;
 
 /// A commit or the beginning of one. Names of applications that look like it are looked up first.
 bool looks_like_commit(const std::string& what) {
-  return what.size() >= 4 && what.size() <= 64 && what.find_first_not_of("0123456789abcdef") == std::string::npos;
+  return what.size() >= 4 && what.size() <= 64 &&
+         what.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
-bool ended_well(const Json& item) { return item["state"] == "healthy" || item["state"] == "superseded"; }
+bool ended_well(const Json& item) {
+  return item["state"] == "healthy" || item["state"] == "superseded";
+}
 
 }  // namespace
 
@@ -53,16 +57,21 @@ Api::Answer Api::wait(Request& request) {
     const auto latest = TRY(latest_job(id));
     return latest ? std::vector<Job>{*latest} : std::vector<Job>();
   };
-  followed.more = [this, repository = row->application.repository] { return has_unplanned(repository); };
+  followed.more = [this, repository = row->application.repository] {
+    return has_unplanned(repository);
+  };
   return follow(request, followed);
 }
 
 /// One job as it stands, told to the peer when that is news.
-Result<Json> Api::follow_item(Request& request, const Job& job, std::map<JobId, std::string>& told) {
+Result<Json> Api::follow_item(Request& request,
+                              const Job& job,
+                              std::map<JobId, std::string>& told) {
   const auto row = TRY(parts_.ledger.store().read<std::optional<queue::AppRow>>(
       [&](sqlite::Connection& db) { return queue::find_app(db, job.app); }));
   const auto progress = parts_.hub.latest(job.id);
-  const auto elapsed = (job.finished_at != 0 ? job.finished_at : parts_.ledger.clock().now()) - job.created_at;
+  const auto elapsed =
+      (job.finished_at != 0 ? job.finished_at : parts_.ledger.clock().now()) - job.created_at;
   Json shown = progress_view(job, row ? &*row : nullptr, progress ? &*progress : nullptr, elapsed);
   Json without_time = shown;
   without_time.erase("elapsed_ms");
@@ -91,7 +100,8 @@ Api::Answer Api::follow(Request& request, const Followed& what) {
     const auto passed = parts_.ledger.clock().steady() - started;
     const bool gone = request.stop.stop_requested() || request.connection.peer_gone();
     if (done || gone || passed >= what.timeout) break;
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(what.timeout - passed) + 1ms;
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(what.timeout - passed) + 1ms;
     parts_.hub.wait_past(seen, std::min<std::chrono::milliseconds>(left, 1000ms));
   }
   const bool ok = done && std::all_of(items.begin(), items.end(), ended_well);

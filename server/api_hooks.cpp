@@ -1,14 +1,14 @@
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
 #include <cstring>
-#include <nlohmann/json.hpp>
 #include <set>
+
+#include <fcntl.h>
+#include <nlohmann/json.hpp>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/log.h"
 #include "core/oid.h"
@@ -47,9 +47,11 @@ Result<std::vector<RefUpdate>> refs_of(const Json& params) {
   for (const Json& ref : json::list(params, "refs")) {
     RefUpdate update{json::text(ref, "ref"), json::text(ref, "old"), json::text(ref, "new")};
     if (!is_ref_name(update.ref) || !is_oid(update.old_oid) || !is_oid(update.new_oid)) {
-      return fail(Errc::invalid, "a ref update that git would not make: '" + printable(update.ref) + "'");
+      return fail(Errc::invalid,
+                  "a ref update that git would not make: '" + printable(update.ref) + "'");
     }
-    if (!seen.insert(update.ref).second) return fail(Errc::invalid, "one ref twice in a push: '" + printable(update.ref) + "'");
+    if (!seen.insert(update.ref).second)
+      return fail(Errc::invalid, "one ref twice in a push: '" + printable(update.ref) + "'");
     refs.push_back(std::move(update));
     if (refs.size() > kMaxRefs) return fail(Errc::invalid, "more than 100000 refs in one push");
   }
@@ -57,9 +59,9 @@ Result<std::vector<RefUpdate>> refs_of(const Json& params) {
 }
 
 bool is_tracked(const config::RepositoryBinding& binding, const RefUpdate& update) {
-  return std::any_of(binding.branches.begin(), binding.branches.end(), [&](const std::string& branch) {
-    return update.ref == "refs/heads/" + branch;
-  });
+  return std::any_of(
+      binding.branches.begin(), binding.branches.end(),
+      [&](const std::string& branch) { return update.ref == "refs/heads/" + branch; });
 }
 
 }  // namespace
@@ -71,7 +73,8 @@ void Api::add_hooks() {
   methods_["poke"] = {false, [this](Request& request) { return poke(request); }};
 }
 
-Result<const config::RepositoryBinding*> Api::hook_repository(const Json& params, const local::Peer& peer) {
+Result<const config::RepositoryBinding*> Api::hook_repository(const Json& params,
+                                                              const local::Peer& peer) {
   const std::string asked = real_path(json::text(params, "repository_path"));
   for (const auto& binding : parts_.config.repositories) {
     if (asked.empty() || real_path(binding.path) != asked) continue;
@@ -86,7 +89,9 @@ Result<const config::RepositoryBinding*> Api::hook_repository(const Json& params
 
 /// The folders that the push's new objects can be read from. Only those inside the repository are
 /// taken by name: a hook must not lead us to objects of another tenant.
-Result<> Api::add_objects(Request& request, const config::RepositoryBinding& binding, worker::PushRequest& push,
+Result<> Api::add_objects(Request& request,
+                          const config::RepositoryBinding& binding,
+                          worker::PushRequest& push,
                           std::unique_ptr<IncomingPack>& incoming) {
   const std::string objects = real_path(binding.path) + "/objects/";
   const auto may_read = [&](const std::string& folder) {
@@ -121,12 +126,21 @@ Api::Answer Api::pre_receive(Request& request) {
   if (!judgement.accepted) {
     std::vector<Verdict> verdicts;
     for (const auto& judged : judgement.verdicts) verdicts.push_back(judged.verdict);
-    Event refused{binding->name, push.refs, Trigger::push, "", request.caller.actor, "", parts_.ledger.clock().now()};
+    Event refused{binding->name,
+                  push.refs,
+                  Trigger::push,
+                  "",
+                  request.caller.actor,
+                  "",
+                  parts_.ledger.clock().now()};
     TRY(parts_.ledger.refuse_push(refused, verdicts));
   }
-  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(parts_.ledger.clock().steady() - started);
-  log::info("push.judged", {{"repository", binding->name}, {"accepted", std::string(judgement.accepted ? "yes" : "no")},
-                            {"rendered", judgement.rendered}, {"ms", took.count()}});
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
+      parts_.ledger.clock().steady() - started);
+  log::info("push.judged", {{"repository", binding->name},
+                            {"accepted", std::string(judgement.accepted ? "yes" : "no")},
+                            {"rendered", judgement.rendered},
+                            {"ms", took.count()}});
   return view(judgement, took.count());
 }
 
@@ -150,10 +164,14 @@ std::optional<std::vector<Refusal>> Api::refusals_of(const std::string& reposito
   return refused;
 }
 
-/// Waits until the moves are planned: at most kPlanningTime, for a newer push may have overtaken them.
-void Api::await_planned(const Request& request, const std::string& repository, const std::vector<RefUpdate>& moves,
+/// Waits until the moves are planned: at most kPlanningTime, for a newer push may have overtaken
+/// them.
+void Api::await_planned(const Request& request,
+                        const std::string& repository,
+                        const std::vector<RefUpdate>& moves,
                         std::chrono::milliseconds timeout) {
-  const auto deadline = parts_.ledger.clock().steady() + std::min<std::chrono::milliseconds>(timeout, kPlanningTime);
+  const auto deadline =
+      parts_.ledger.clock().steady() + std::min<std::chrono::milliseconds>(timeout, kPlanningTime);
   for (;;) {
     const auto seen = parts_.hub.version();
     if (refusals_of(repository, moves)) return;
@@ -168,9 +186,13 @@ Api::Answer Api::post_receive(Request& request) {
   const auto* binding = TRY(hook_repository(request.params, request.caller.peer));
   auto moves = TRY(refs_of(request.params));
   TRY(parts_.spool.read(*binding));
-  std::erase_if(moves, [&](const RefUpdate& move) { return !is_tracked(*binding, move) || is_zero_oid(move.new_oid); });
-  if (moves.empty()) return Json{{"items", Json::array()}, {"done", true}, {"ok", true}, {"commit", nullptr}};
-  // Where no reference-transaction hook left a record (an old git, a copied repository) this is the trigger.
+  std::erase_if(moves, [&](const RefUpdate& move) {
+    return !is_tracked(*binding, move) || is_zero_oid(move.new_oid);
+  });
+  if (moves.empty())
+    return Json{{"items", Json::array()}, {"done", true}, {"ok", true}, {"commit", nullptr}};
+  // Where no reference-transaction hook left a record (an old git, a copied repository) this is the
+  // trigger.
   TRY(parts_.planner.observe(*binding, Trigger::push, request.caller.actor, ""));
   Followed followed;
   followed.timeout = std::chrono::milliseconds(
@@ -179,7 +201,10 @@ Api::Answer Api::post_receive(Request& request) {
   const std::string commit = moves.front().new_oid;
   if (const auto refused = refusals_of(binding->name, moves); refused && !refused->empty()) {
     const auto& verdicts = refused->front().verdicts;
-    return Json{{"items", Json::array()}, {"done", true}, {"ok", false}, {"commit", commit},
+    return Json{{"items", Json::array()},
+                {"done", true},
+                {"ok", false},
+                {"commit", commit},
                 {"refused", verdicts.empty() ? "" : verdicts.front().message}};
   }
   followed.jobs = [this, moves, repository = binding->name]() -> Result<std::vector<Job>> {
@@ -189,7 +214,8 @@ Api::Answer Api::post_receive(Request& request) {
       filter.commit = move.new_oid;
       filter.limit = 1000;
       for (Job& job : TRY(jobs_of(filter))) {
-        const bool ours = job.repository == repository && job.ref == move.ref && job.kind != JobKind::rollback;
+        const bool ours =
+            job.repository == repository && job.ref == move.ref && job.kind != JobKind::rollback;
         if (ours) all.push_back(std::move(job));
       }
     }

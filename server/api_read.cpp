@@ -1,8 +1,8 @@
-#include <unistd.h>
-
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <set>
+
+#include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include "core/oid.h"
 #include "core/text.h"
@@ -21,7 +21,8 @@ using Json = nlohmann::json;
 constexpr int kMaxRows = 1000;
 
 int limit_of(const Json& params) {
-  return static_cast<int>(std::clamp<std::int64_t>(json::number(params, "limit", 100), 1, kMaxRows));
+  return static_cast<int>(
+      std::clamp<std::int64_t>(json::number(params, "limit", 100), 1, kMaxRows));
 }
 
 /// A Secret with its values masked, everything else as it is.
@@ -35,7 +36,8 @@ Json shown_object(const Manifest& manifest) {
   // kubectl keeps a copy of all of it here.
   constexpr const char* kCopy = "kubectl.kubernetes.io/last-applied-configuration";
   const Json::json_pointer annotations("/metadata/annotations");
-  if (object.contains(annotations) && object[annotations].is_object() && object[annotations].contains(kCopy)) {
+  if (object.contains(annotations) && object[annotations].is_object() &&
+      object[annotations].contains(kCopy)) {
     object[annotations][kCopy] = "***";
   }
   return object;
@@ -62,9 +64,10 @@ void Api::add_reads() {
   const auto read = [this](const char* name, Answer (Api::*run)(Request&)) {
     methods_[name] = {false, [this, run](Request& request) { return (this->*run)(request); }};
   };
-  methods_["version"] = {false, [this](Request&) -> Answer {
-                           return Json{{"version", PLUMB_VERSION}, {"schema", 1}, {"engines", parts_.engine_version}};
-                         }};
+  methods_["version"] = {
+      false, [this](Request&) -> Answer {
+        return Json{{"version", PLUMB_VERSION}, {"schema", 1}, {"engines", parts_.engine_version}};
+      }};
   read("status", &Api::status);
   read("apps", &Api::apps);
   read("app", &Api::app);
@@ -129,6 +132,7 @@ Result<queue::AppRow> Api::named_app(Request& request, const std::string& wanted
   for (const auto& row : rows) {
     const AppId& id = row.application.id;
     names.push_back(id.to_string());
+    names.push_back(id.name);
     if (id.to_string() == wanted) return row;
     if (id.name + "/" + id.environment == wanted || id.name == wanted) matches.push_back(&row);
   }
@@ -136,8 +140,10 @@ Result<queue::AppRow> Api::named_app(Request& request, const std::string& wanted
   std::string hint;
   if (!matches.empty()) {
     hint = "say which:";
-    for (std::size_t i = 0; i < matches.size() && i < 5; ++i) hint += " " + matches[i]->application.id.to_string();
-    return fail(Errc::invalid, "more than one application is called \"" + printable(wanted) + "\"", "", hint);
+    for (std::size_t i = 0; i < matches.size() && i < 5; ++i)
+      hint += " " + matches[i]->application.id.to_string();
+    return fail(Errc::invalid, "more than one application is called \"" + printable(wanted) + "\"",
+                "", hint);
   }
   request.not_found = true;
   if (const auto near = nearest(wanted, names)) hint = "did you mean " + *near + " ?";
@@ -153,7 +159,8 @@ Api::Answer Api::status(Request&) {
     const auto latest = TRY(latest_job(row.application.id));
     const Job* job = latest ? &*latest : nullptr;
     std::string state = row.health.empty() ? "unknown" : row.health;
-    if (job != nullptr && (job->state == JobState::queued || job->state == JobState::running)) state = "progressing";
+    if (job != nullptr && (job->state == JobState::queued || job->state == JobState::running))
+      state = "progressing";
     if (job != nullptr && job->state == JobState::waiting) state = "waiting";
     ++counts[state];
     if (state == "healthy" || state == "progressing") continue;
@@ -164,7 +171,8 @@ Api::Answer Api::status(Request&) {
   }
   Json clusters = Json::array();
   for (const auto& status : parts_.clusters.statuses()) {
-    clusters.push_back({{"name", status.name}, {"reachable", status.reachable}, {"message", status.message}});
+    clusters.push_back(
+        {{"name", status.name}, {"reachable", status.reachable}, {"message", status.message}});
   }
   return Json{{"as_of", parts_.ledger.clock().now()},
               {"applications",
@@ -176,6 +184,7 @@ Api::Answer Api::status(Request&) {
                 {"unknown", counts["unknown"]}}},
               {"clusters", std::move(clusters)},
               {"needs_you", std::move(needs)},
+              {"renders", parts_.planner.renders()},
               {"http", parts_.http_address}};
 }
 
@@ -252,7 +261,9 @@ Api::Answer Api::render(Request& request) {
   }));
   Json objects = Json::array();
   for (const Manifest& manifest : plan.objects) objects.push_back(shown_object(manifest).dump());
-  return Json{{"application", row.application.id.to_string()}, {"commit", row.wanted_commit}, {"objects", std::move(objects)}};
+  return Json{{"application", row.application.id.to_string()},
+              {"commit", row.wanted_commit},
+              {"objects", std::move(objects)}};
 }
 
 Api::Answer Api::history(Request& request) {
@@ -267,8 +278,10 @@ Api::Answer Api::history(Request& request) {
 Api::Answer Api::jobs(Request& request) {
   queue::JobFilter filter;
   filter.limit = limit_of(request.params);
-  if (!json::text(request.params, "application").empty()) filter.app = TRY(named_app(request)).application.id;
-  if (const auto state = json::text(request.params, "state"); !state.empty()) filter.state = TRY(parse_job_state(state));
+  if (!json::text(request.params, "application").empty())
+    filter.app = TRY(named_app(request)).application.id;
+  if (const auto state = json::text(request.params, "state"); !state.empty())
+    filter.state = TRY(parse_job_state(state));
   const auto found = TRY(jobs_of(filter));
   return Json{{"jobs", TRY(job_views(found))}};
 }
@@ -297,7 +310,8 @@ Api::Answer Api::clusters(Request&) {
                     {"version", status.version},
                     {"uid", status.uid},
                     {"message", status.message},
-                    {"schema_age_ms", status.schema_read_at == 0 ? Json() : Json(now - status.schema_read_at)}});
+                    {"schema_age_ms",
+                     status.schema_read_at == 0 ? Json() : Json(now - status.schema_read_at)}});
   }
   return Json{{"clusters", std::move(list)}};
 }
@@ -317,26 +331,29 @@ Api::Answer Api::repos(Request&) {
                       {"planned", state->commit.empty() ? Json() : Json(state->commit)},
                       {"refused", refusal ? Json(refusal->commit) : Json()}});
     }
-    list.push_back({{"name", binding.name},
-                    {"path", binding.path},
-                    {"project", binding.project},
-                    {"branches", binding.branches},
-                    {"clusters", binding.clusters},
-                    {"hooks",
-                     {{"when_down", binding.when_down == config::WhenDown::refuse ? "refuse" : "accept"},
-                      {"deadline_ms", binding.hooks_deadline.count()},
-                      {"wait_ms", binding.hooks_wait.count()}}},
-                    {"refs", std::move(refs)},
-                    {"hooks", has_hooks(binding.path)},
-                    {"applications", applications}});
+    list.push_back(
+        {{"name", binding.name},
+         {"path", binding.path},
+         {"project", binding.project},
+         {"branches", binding.branches},
+         {"clusters", binding.clusters},
+         {"hooks",
+          {{"installed", has_hooks(binding.path)},
+           {"when_down", binding.when_down == config::WhenDown::refuse ? "refuse" : "accept"},
+           {"deadline_ms", binding.hooks_deadline.count()},
+           {"wait_ms", binding.hooks_wait.count()}}},
+         {"refs", std::move(refs)},
+         {"applications", applications}});
   }
   return Json{{"repositories", std::move(list)}};
 }
 
 Api::Answer Api::events(Request& request) {
   const std::string repository = json::text(request.params, "repository");
-  const auto stored = TRY(parts_.ledger.store().read<std::vector<queue::StoredEvent>>(
-      [&](sqlite::Connection& db) { return queue::events(db, repository, limit_of(request.params)); }));
+  const auto stored =
+      TRY(parts_.ledger.store().read<std::vector<queue::StoredEvent>>([&](sqlite::Connection& db) {
+        return queue::events(db, repository, limit_of(request.params));
+      }));
   Json list = Json::array();
   for (const auto& event : stored) list.push_back(view(event));
   return Json{{"events", std::move(list)}};

@@ -1,6 +1,6 @@
 #pragma once
-/// A push's new objects as its hook streams them: an object folder of their own, with the repository
-/// as its alternate, removed with this object. Nothing of a refused push is kept.
+/// A push's new objects as its hook streams them: an object folder of their own, with the
+/// repository as its alternate, removed with this object. Nothing of a refused push is kept.
 #include <memory>
 #include <string>
 

@@ -1,14 +1,14 @@
 /// plumbd: the server.
+#include <cstdio>
+#include <exception>
+#include <iostream>
+
+#include <CLI/CLI.hpp>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-#include <CLI/CLI.hpp>
-#include <cstdio>
-#include <exception>
-#include <iostream>
 
 #include "config/server_config.h"
 #include "core/log.h"
@@ -30,7 +30,9 @@ std::string engines_beside_us() {
   return program.substr(0, program.rfind('/') + 1) + "plumb-engines";
 }
 
-extern "C" void force_exit(int /*signal*/) { ::_exit(130); }
+extern "C" void force_exit(int /*signal*/) {
+  ::_exit(130);
+}
 
 void say(const plumb::Error& error) {
   std::cerr << "error[" << plumb::to_string(error.code) << "]: ";
@@ -57,17 +59,22 @@ int run(const std::string& file) {
     say(server.error());
     return server.error().code == plumb::Errc::fault ? 1 : 2;
   }
-  plumb::log::info("plumbd.ready", {{"socket", (*server)->socket()}, {"http", (*server)->http_address()}});
-  std::cout << "plumbd ready socket=" << (*server)->socket() << " http=" << (*server)->http_address() << std::endl;
+  plumb::log::info("plumbd.ready",
+                   {{"socket", (*server)->socket()}, {"http", (*server)->http_address()}});
+  std::cout << "plumbd ready socket=" << (*server)->socket()
+            << " http=" << (*server)->http_address() << std::endl;
   const timespec second{1, 0};
   while (::sigtimedwait(&signals, nullptr, &second) < 0) {
     if ((*server)->broken()) {
-      plumb::log::error("plumbd.broken", {{"message", std::string("the database failed: exiting to be started anew")}});
+      plumb::log::error(
+          "plumbd.broken",
+          {{"message", std::string("the database failed: exiting to be started anew")}});
       ::_exit(1);
     }
   }
   plumb::log::info("plumbd.stopping");
-  // Who asks twice does not want to wait for calls under way; leases of before end at the next start.
+  // Who asks twice does not want to wait for calls under way; leases of before end at the next
+  // start.
   ::signal(SIGTERM, force_exit);
   ::signal(SIGINT, force_exit);
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
@@ -82,9 +89,11 @@ int main(int argc, char** argv) {
   keep_memory_private();
   std::string file = "/etc/plumbline/plumbd.yaml";
   bool version = false;
-  CLI::App app{"plumbd: holds clusters true to Git.\n\nExamples:\n  plumbd --config /etc/plumbline/plumbd.yaml\n"
-               "  plumbd --config ./plumbd.yaml      a server of your own, without root\n"
-               "  plumb config check ./plumbd.yaml   every problem of the file at once"};
+  CLI::App app{
+      "plumbd: holds clusters true to Git.\n\nExamples:\n  plumbd --config "
+      "/etc/plumbline/plumbd.yaml\n"
+      "  plumbd --config ./plumbd.yaml      a server of your own, without root\n"
+      "  plumb config check ./plumbd.yaml   every problem of the file at once"};
   app.add_option("--config", file, "the server file")->capture_default_str();
   app.add_flag("--version", version, "print the version");
   CLI11_PARSE(app, argc, argv);

@@ -1,11 +1,11 @@
 #include "server/server.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <set>
+
+#include <sys/stat.h>
 
 #include "core/log.h"
 #include "plan/plan_store.h"
@@ -51,8 +51,9 @@ Server::~Server() {
 
 Result<> Server::open_state() {
   TRY(make_data_folder(config_.data_dir));
-  store_ = TRY(sqlite::Store::open(config_.data_dir + "/plumbline.db",
-                                   {queue::schema(), audit::schema(), apply::schema(), plan::schema()}));
+  store_ =
+      TRY(sqlite::Store::open(config_.data_dir + "/plumbline.db",
+                              {queue::schema(), audit::schema(), apply::schema(), plan::schema()}));
   remove_old_incoming(config_.data_dir);
   keys_ = std::make_unique<worker::Keys>(config_.data_dir + "/keys");
   std::set<std::string> projects{"default"};
@@ -63,22 +64,27 @@ Result<> Server::open_state() {
   TRY(keys_->open({projects.begin(), projects.end()}));
   ledger_ = std::make_unique<worker::Ledger>(
       *store_, clock_, claims_, hub_,
-      [this](const std::string& project) -> const plan::ProjectKey& { return keys_->key_of(project); });
+      [this](const std::string& project) -> const plan::ProjectKey& {
+        return keys_->key_of(project);
+      });
   const int freed = TRY(ledger_->expire_leases_of(std::string(worker::kLocalWorkers)));
   if (freed > 0) log::info("jobs.recovered", {{"jobs", freed}});
   return {};
 }
 
 Result<> Server::start_planning() {
-  clusters_ = TRY(worker::Clusters::start(config_, clock_, [this](const std::string& cluster, const std::string& uid) {
-    return ledger_->bind_cluster(cluster, uid);
-  }));
-  ledger_->when_kinds_change([this](const std::string& cluster) { clusters_->refresh_soon(cluster); });
+  clusters_ = TRY(worker::Clusters::start(
+      config_, clock_, [this](const std::string& cluster, const std::string& uid) {
+        return ledger_->bind_cluster(cluster, uid);
+      }));
+  ledger_->when_kinds_change(
+      [this](const std::string& cluster) { clusters_->refresh_soon(cluster); });
   plan::EngineOptions options;
   options.program = config_.engines;
   engines_ = std::make_unique<plan::EnginePool>(options);
-  planner_ = std::make_unique<worker::Planner>(worker::Planner::Parts{
-      config_, *ledger_, *clusters_, *engines_, claims_, *keys_, hub_, [this] { dispatcher_->wake(); }});
+  planner_ = std::make_unique<worker::Planner>(
+      worker::Planner::Parts{config_, *ledger_, *clusters_, *engines_, claims_, *keys_, hub_,
+                             [this] { dispatcher_->wake(); }});
   planner_->load();
   return {};
 }
@@ -92,9 +98,12 @@ Result<> Server::start_workers() {
     auto socket = TRY(zmq::Socket::open(context_, zmq::Socket::Role::dealer, options.endpoint));
     links_.push_back(std::make_unique<worker::Link>(std::move(socket), clock_));
     workers_.emplace_back([this, link = links_.back().get()](std::stop_token stop) {
-      worker::work(*link, [this](const std::string& name, const worker::JobOrder& order) {
-        return clusters_->cluster(name, order);
-      }, stop);
+      worker::work(
+          *link,
+          [this](const std::string& name, const worker::JobOrder& order) {
+            return clusters_->cluster(name, order);
+          },
+          stop);
     });
   }
   spool_ = std::make_unique<SpoolReader>(*ledger_, *planner_);
@@ -116,8 +125,7 @@ Result<> Server::start_receiver() {
     return receiver::Accepted{accepted.id, accepted.duplicate};
   };
   receiver_ = TRY(receiver::Receiver::start(
-      config_, accept,
-      [this] { return !store_->broken(); }, std::move(options)));
+      config_, accept, [this] { return !store_->broken(); }, std::move(options)));
   http_address_ = receiver_->address();
   return {};
 }
@@ -125,22 +133,24 @@ Result<> Server::start_receiver() {
 Result<receiver::Gauges> Server::gauges() {
   return store_->read<receiver::Gauges>([](sqlite::Connection& db) -> Result<receiver::Gauges> {
     receiver::Gauges gauges;
-    for (const auto& row : TRY(queue::apps(db))) ++gauges.applications[row.health.empty() ? "unknown" : row.health];
-    for (const auto& [state, count] : TRY(queue::job_counts(db))) gauges.jobs[std::string(to_string(state))] = count;
+    for (const auto& row : TRY(queue::apps(db)))
+      ++gauges.applications[row.health.empty() ? "unknown" : row.health];
+    for (const auto& [state, count] : TRY(queue::job_counts(db)))
+      gauges.jobs[std::string(to_string(state))] = count;
     return gauges;
   });
 }
 
 Result<> Server::start_socket() {
   const auto engines = engines_->version();
-  api_ = std::make_unique<Api>(ApiParts{config_, *ledger_, *planner_, *clusters_, *keys_, hub_, *spool_,
-                                        [this] { dispatcher_->wake(); },
-                                        engines ? *engines : "not running: " + engines.error().message,
-                                        http_address_});
-  socket_ = TRY(local::Server::listen(config_.socket, {},
-                                      [this](local::Connection& connection, const local::Peer& peer, std::stop_token stop) {
-                                        api_->serve(connection, peer, stop);
-                                      }));
+  api_ = std::make_unique<Api>(
+      ApiParts{config_, *ledger_, *planner_, *clusters_, *keys_, hub_, *spool_,
+               [this] { dispatcher_->wake(); },
+               engines ? *engines : "not running: " + engines.error().message, http_address_});
+  socket_ = TRY(
+      local::Server::listen(config_.socket, {},
+                            [this](local::Connection& connection, const local::Peer& peer,
+                                   std::stop_token stop) { api_->serve(connection, peer, stop); }));
   return {};
 }
 

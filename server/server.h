@@ -1,6 +1,7 @@
 #pragma once
-/// plumbd put together: the one place that knows every stage. Building it is starting it; destroying it
-/// is stopping it in good order (stop taking work, let workers finish or release, close).
+/// plumbd put together: the one place that knows every stage. Building it is starting it;
+/// destroying it is stopping it in good order (stop taking work, let workers finish or release,
+/// close).
 #include <functional>
 #include <memory>
 #include <string>
@@ -30,7 +31,8 @@ namespace plumb::server {
 
 class Server {
  public:
-  /// conflict: another plumbd holds the data folder; invalid: its database is newer, or the file is wrong.
+  /// conflict: another plumbd holds the data folder; invalid: its database is newer, or the file is
+  /// wrong.
   static Result<std::unique_ptr<Server>> start(config::ServerConfig config);
   ~Server();
 

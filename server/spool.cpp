@@ -1,13 +1,13 @@
 #include "server/spool.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+
+#include <fcntl.h>
 #include <nlohmann/json.hpp>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/failpoint.h"
 #include "core/log.h"
@@ -21,9 +21,9 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::size_t kMaxRecord = 16U << 20U;   // 100 000 refs of one push
+constexpr std::size_t kMaxRecord = 16U << 20U;  // 100 000 refs of one push
 constexpr std::size_t kMostRecords = 10'000;
-constexpr std::int64_t kAbandonedMs = 60'000;    // a transaction that never said how it ended
+constexpr std::int64_t kAbandonedMs = 60'000;  // a transaction that never said how it ended
 
 struct Record {
   std::string text;
@@ -54,7 +54,8 @@ std::vector<RefUpdate> refs_of(const Json& value) {
   std::vector<RefUpdate> refs;
   for (const Json& ref : json::list(value, "refs")) {
     RefUpdate update{json::text(ref, "ref"), json::text(ref, "old"), json::text(ref, "new")};
-    if (is_ref_name(update.ref) && is_oid(update.old_oid) && is_oid(update.new_oid)) refs.push_back(update);
+    if (is_ref_name(update.ref) && is_oid(update.old_oid) && is_oid(update.new_oid))
+      refs.push_back(update);
   }
   return refs;
 }
@@ -72,20 +73,22 @@ Actor actor_of(const Json& value, uid_t owner) {
 std::string reason_of(const Json& value) {
   constexpr std::string_view kReason = "plumb.reason=";
   for (const std::string& text : json::texts(value, "options")) {
-    if (text.starts_with(kReason)) return printable(std::string_view(text).substr(kReason.size()), 500);
+    if (text.starts_with(kReason))
+      return printable(std::string_view(text).substr(kReason.size()), 500);
   }
   return "";
 }
 
 bool tracked(const config::RepositoryBinding& binding, const RefUpdate& update) {
-  return std::any_of(binding.branches.begin(), binding.branches.end(), [&](const std::string& branch) {
-    return update.ref == "refs/heads/" + branch;
-  });
+  return std::any_of(
+      binding.branches.begin(), binding.branches.end(),
+      [&](const std::string& branch) { return update.ref == "refs/heads/" + branch; });
 }
 
 }  // namespace
 
-Result<bool> SpoolReader::take(const config::RepositoryBinding& binding, const std::string& path,
+Result<bool> SpoolReader::take(const config::RepositoryBinding& binding,
+                               const std::string& path,
                                const std::string& name) {
   const UnixMillis now = ledger_.clock().now();
   const auto record = read_record(path);
@@ -101,8 +104,13 @@ Result<bool> SpoolReader::take(const config::RepositoryBinding& binding, const s
     log::warn("spool.unreadable", {{"repository", binding.name}, {"record", name}});
     return done_with(path, false);
   }
-  Event event{binding.name, refs_of(*value), Trigger::push, "spool:" + name.substr(0, name.rfind('.')),
-              actor_of(*value, record->owner), reason_of(*value), now};
+  Event event{binding.name,
+              refs_of(*value),
+              Trigger::push,
+              "spool:" + name.substr(0, name.rfind('.')),
+              actor_of(*value, record->owner),
+              reason_of(*value),
+              now};
   std::erase_if(event.refs, [&](const RefUpdate& update) { return !tracked(binding, update); });
   const bool fresh = !event.refs.empty() && !TRY(ledger_.accept(event)).duplicate;
   FAILPOINT("spool.before_remove");
@@ -110,8 +118,8 @@ Result<bool> SpoolReader::take(const config::RepositoryBinding& binding, const s
 }
 
 bool SpoolReader::done_with(const std::string& path, bool fresh) {
-  // What we may not remove (it is the Git user's) is not looked at again; after a restart its delivery
-  // id keeps it from making a second event.
+  // What we may not remove (it is the Git user's) is not looked at again; after a restart its
+  // delivery id keeps it from making a second event.
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
     taken_.with([&](auto& taken) {
       if (taken.size() >= kMostRecords) taken.clear();
@@ -129,7 +137,8 @@ Result<int> SpoolReader::read(const config::RepositoryBinding& binding) {
   for (; !failed && entries != std::filesystem::directory_iterator(); entries.increment(failed)) {
     const std::string name = entries->path().filename();
     if (!name.ends_with(".committed") && !name.ends_with(".prepared")) continue;
-    if (taken_.with([&](const auto& taken) { return taken.contains(folder + "/" + name); })) continue;
+    if (taken_.with([&](const auto& taken) { return taken.contains(folder + "/" + name); }))
+      continue;
     names.push_back(name);
     if (names.size() >= kMostRecords) break;
   }

@@ -12,15 +12,18 @@ namespace plumb::server {
 
 class SpoolReader {
  public:
-  SpoolReader(worker::Ledger& ledger, worker::Planner& planner) : ledger_(ledger), planner_(planner) {}
+  SpoolReader(worker::Ledger& ledger, worker::Planner& planner)
+      : ledger_(ledger), planner_(planner) {}
 
-  /// Accepts an event for each finished record and removes it once that is durable. Returns how many
-  /// were new. A folder that is not there is an empty one. An error is the store's: what was not
-  /// accepted stays. Any thread.
+  /// Accepts an event for each finished record and removes it once that is durable. Returns how
+  /// many were new. A folder that is not there is an empty one. An error is the store's: what was
+  /// not accepted stays. Any thread.
   Result<int> read(const config::RepositoryBinding& binding);
 
  private:
-  Result<bool> take(const config::RepositoryBinding& binding, const std::string& path, const std::string& name);
+  Result<bool> take(const config::RepositoryBinding& binding,
+                    const std::string& path,
+                    const std::string& name);
 
   bool done_with(const std::string& path, bool fresh);
 

@@ -30,11 +30,20 @@ std::string how_word(plan::Affected::How how) {
 Json view(const worker::JudgedVerdict& judged) {
   const Verdict& v = judged.verdict;
   Json source = Json::array();
-  for (const auto& line : judged.source) source.push_back({{"line", line.line}, {"text", line.text}});
-  return {{"effect", to_string(v.effect)}, {"rule", v.rule},       {"application", v.application},
-          {"object", v.object},            {"field", v.field},     {"file", v.place.file},
-          {"line", v.place.line},          {"column", v.place.column}, {"message", v.message},
-          {"hint", v.hint},                {"subject", v.subject}, {"source", std::move(source)}};
+  for (const auto& line : judged.source)
+    source.push_back({{"line", line.line}, {"text", line.text}});
+  return {{"effect", to_string(v.effect)},
+          {"rule", v.rule},
+          {"application", v.application},
+          {"object", v.object},
+          {"field", v.field},
+          {"file", v.place.file},
+          {"line", v.place.line},
+          {"column", v.place.column},
+          {"message", v.message},
+          {"hint", v.hint},
+          {"subject", v.subject},
+          {"source", std::move(source)}};
 }
 
 Json view(const worker::JudgedApp& app) {
@@ -48,12 +57,18 @@ Json view(const worker::JudgedApp& app) {
     configured += change.op == plan::ObjectChange::Op::change ? 1 : 0;
     pruned += change.op == plan::ObjectChange::Op::remove ? 1 : 0;
   }
-  return {{"application", app.id.to_string()}, {"how", how_word(app.how)},  {"changes", std::move(changes)},
-          {"created", created},                {"configured", configured},  {"pruned", pruned},
+  return {{"application", app.id.to_string()},
+          {"how", how_word(app.how)},
+          {"changes", std::move(changes)},
+          {"created", created},
+          {"configured", configured},
+          {"pruned", pruned},
           {"ok", app.ok}};
 }
 
-Json or_null(UnixMillis time) { return time == 0 ? Json() : Json(time); }
+Json or_null(UnixMillis time) {
+  return time == 0 ? Json() : Json(time);
+}
 
 }  // namespace
 
@@ -106,9 +121,12 @@ Json view(const plan::ObjectChange& change) {
   for (const auto& field : change.fields) {
     fields.push_back({{"path", field.path}, {"old", field.before}, {"new", field.after}});
   }
-  return {{"op", std::string(1, op_sign(change.op))}, {"title", change.key.title()},
-          {"identity", change.key.identity()},        {"place", change.place.to_string()},
-          {"fields", std::move(fields)},              {"masked", change.masked}};
+  return {{"op", std::string(1, op_sign(change.op))},
+          {"title", change.key.title()},
+          {"identity", change.key.identity()},
+          {"place", change.place.to_string()},
+          {"fields", std::move(fields)},
+          {"masked", change.masked}};
 }
 
 Json view(const worker::Judgement& judgement, std::int64_t checked_ms) {
@@ -139,23 +157,29 @@ Json view(const queue::StoredEvent& stored) {
   const char* state = stored.state == queue::EventState::received  ? "received"
                       : stored.state == queue::EventState::planned ? "planned"
                                                                    : "ignored";
-  return {{"id", stored.id},
-          {"repository", stored.event.repository},
-          {"refs", std::move(refs)},
-          {"trigger", to_string(stored.event.trigger)},
-          {"actor", stored.event.actor.name.empty() ? stored.event.actor.id : stored.event.actor.name},
-          {"assurance", to_string(stored.event.actor.assurance)},
-          {"reason", stored.event.reason},
-          {"state", state},
-          {"note", stored.note},
-          {"received_at", stored.event.received_at}};
+  return {
+      {"id", stored.id},
+      {"repository", stored.event.repository},
+      {"refs", std::move(refs)},
+      {"trigger", to_string(stored.event.trigger)},
+      {"actor", stored.event.actor.name.empty() ? stored.event.actor.id : stored.event.actor.name},
+      {"assurance", to_string(stored.event.actor.assurance)},
+      {"reason", stored.event.reason},
+      {"state", state},
+      {"note", stored.note},
+      {"received_at", stored.event.received_at}};
 }
 
 Json view(const Error& error) {
-  return {{"code", to_string(error.code)}, {"message", error.message}, {"where", error.where}, {"hint", error.hint}};
+  return {{"code", to_string(error.code)},
+          {"message", error.message},
+          {"where", error.where},
+          {"hint", error.hint}};
 }
 
-bool is_final(JobState state) { return state != JobState::queued && state != JobState::running; }
+bool is_final(JobState state) {
+  return state != JobState::queued && state != JobState::running;
+}
 
 std::string shown_state(const Job& job, const queue::AppRow* row) {
   switch (job.state) {
@@ -170,14 +194,18 @@ std::string shown_state(const Job& job, const queue::AppRow* row) {
   return "queued";
 }
 
-Json progress_view(const Job& job, const queue::AppRow* row, const worker::Progress* progress,
+Json progress_view(const Job& job,
+                   const queue::AppRow* row,
+                   const worker::Progress* progress,
                    std::int64_t elapsed_ms) {
   const worker::Progress none;
   const worker::Progress& last = progress == nullptr ? none : *progress;
   return {{"application", job.app.to_string()},
           {"job", job.id},
           {"state", shown_state(job, row)},
-          {"phase", job.state == JobState::running && !last.phase.empty() ? last.phase : std::string(to_string(job.state))},
+          {"phase", job.state == JobState::running && !last.phase.empty()
+                        ? last.phase
+                        : std::string(to_string(job.state))},
           {"created", last.counts.created},
           {"configured", last.counts.configured},
           {"pruned", last.counts.pruned},

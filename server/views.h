@@ -1,7 +1,8 @@
 #pragma once
 /// What the local socket says, as JSON (docs/formats.md "Local socket"). Pure.
-#include <nlohmann/json_fwd.hpp>
 #include <string>
+
+#include <nlohmann/json_fwd.hpp>
 
 #include "plan/diff.h"
 #include "queue/queue.h"
@@ -20,8 +21,10 @@ namespace plumb::server {
 [[nodiscard]] bool is_final(JobState state);
 /// The state of a job as people read it: "queued", "running", "healthy", "failed", ...
 [[nodiscard]] std::string shown_state(const Job& job, const queue::AppRow* row);
-[[nodiscard]] nlohmann::json progress_view(const Job& job, const queue::AppRow* row,
-                                           const worker::Progress* progress, std::int64_t elapsed_ms);
+[[nodiscard]] nlohmann::json progress_view(const Job& job,
+                                           const queue::AppRow* row,
+                                           const worker::Progress* progress,
+                                           std::int64_t elapsed_ms);
 /// "current", "behind", "held", "removed"
 [[nodiscard]] std::string git_state(const queue::AppRow& row);
 

@@ -11,7 +11,9 @@ constexpr auto kSweepEvery = 1h;
 
 }  // namespace
 
-Watchman::Watchman(const config::ServerConfig& config, worker::Ledger& ledger, worker::Planner& planner,
+Watchman::Watchman(const config::ServerConfig& config,
+                   worker::Ledger& ledger,
+                   worker::Planner& planner,
                    SpoolReader& spool)
     : config_(config),
       ledger_(ledger),
@@ -26,9 +28,11 @@ Watchman::~Watchman() {
 
 void Watchman::look_at(const config::RepositoryBinding& binding) {
   const auto read = spool_.read(binding);
-  if (!read) log::warn("spool.not_read", {{"repository", binding.name}, {"message", read.error().message}});
+  if (!read)
+    log::warn("spool.not_read", {{"repository", binding.name}, {"message", read.error().message}});
   const auto seen = planner_.observe(binding, Trigger::scan, system_actor(), "");
-  if (!seen) log::warn("refs.not_read", {{"repository", binding.name}, {"message", seen.error().message}});
+  if (!seen)
+    log::warn("refs.not_read", {{"repository", binding.name}, {"message", seen.error().message}});
   if (seen && *seen > 0) log::info("refs.found", {{"repository", binding.name}, {"moved", *seen}});
 }
 

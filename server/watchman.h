@@ -15,7 +15,10 @@ namespace plumb::server {
 
 class Watchman {
  public:
-  Watchman(const config::ServerConfig& config, worker::Ledger& ledger, worker::Planner& planner, SpoolReader& spool);
+  Watchman(const config::ServerConfig& config,
+           worker::Ledger& ledger,
+           worker::Planner& planner,
+           SpoolReader& spool);
   ~Watchman();
 
  private:

@@ -1,7 +1,5 @@
 #include "worker/clusters.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <condition_variable>
@@ -11,6 +9,8 @@
 #include <mutex>
 #include <thread>
 #include <utility>
+
+#include <sys/stat.h>
 
 #include "apply/kube_cluster.h"
 #include "core/guarded.h"
@@ -80,7 +80,8 @@ class Clusters::Member {
     });
   }
 
-  /// Refuses a cluster that is not the one this name was bound to, and asks it before the first write.
+  /// Refuses a cluster that is not the one this name was bound to, and asks it before the first
+  /// write.
   Result<> check_identity() {
     const Identity known = identity_.with([](const Identity& identity) { return identity; });
     if (known.wrong) {
@@ -110,9 +111,10 @@ class Clusters::Member {
 
   /// Whatever is wrong with a kubeconfig, the operator mends it and the jobs go on: `unavailable`.
   Result<std::shared_ptr<apply::KubeLine>> connect() {
-    auto access = config_.kubeconfig.empty()
-                      ? in_pod()
-                      : kube::load_kubeconfig(config_.kubeconfig, {config_.context, config_.allow_exec});
+    auto access =
+        config_.kubeconfig.empty()
+            ? in_pod()
+            : kube::load_kubeconfig(config_.kubeconfig, {config_.context, config_.allow_exec});
     Result<std::unique_ptr<kube::Client>> opened;
     if (access) {
       opened = kube::Client::open(*std::move(access));
@@ -122,7 +124,8 @@ class Clusters::Member {
     if (!opened) {
       Error error = std::move(opened).error().during("cluster '" + config_.name + "'");
       error.code = Errc::unavailable;
-      if (error.hint.empty()) error.hint = "mend the kubeconfig of this cluster; no restart is needed";
+      if (error.hint.empty())
+        error.hint = "mend the kubeconfig of this cluster; no restart is needed";
       return Failure(std::move(error));
     }
     return std::make_shared<apply::KubeLine>(*std::move(opened));
@@ -141,9 +144,11 @@ class Clusters::Member {
 
   void use(std::shared_ptr<const kube::SchemaSnapshot> snapshot, UnixMillis read_at) {
     auto compiled = plan::ClusterSchema::compile(
-        texts_of(*snapshot), {snapshot->discovery_core, snapshot->discovery_groups}, snapshot->version);
+        texts_of(*snapshot), {snapshot->discovery_core, snapshot->discovery_groups},
+        snapshot->version);
     if (!compiled) {
-      log::warn("schema.not_compiled", {{"cluster", config_.name}, {"message", compiled.error().message}});
+      log::warn("schema.not_compiled",
+                {{"cluster", config_.name}, {"message", compiled.error().message}});
       return;
     }
     schema_.with([&](auto& schema) { schema = *compiled; });
@@ -164,7 +169,8 @@ class Clusters::Member {
     if (fetched != snapshot_) {
       use(fetched, now);
       if (auto kept = save_snapshot(schema_path_, *fetched, now); !kept) {
-        log::warn("schema.not_kept", {{"cluster", config_.name}, {"message", kept.error().message}});
+        log::warn("schema.not_kept",
+                  {{"cluster", config_.name}, {"message", kept.error().message}});
       }
     }
     status_.with([&](ClusterStatus& status) {
@@ -200,9 +206,7 @@ class Clusters::Member {
     const auto now = std::chrono::steady_clock::now;
     std::unique_lock lock(mutex_);
     const auto end = now() + most;
-    const auto due = [&] {
-      return looks_.empty() ? end : std::min(end, looks_.front());
-    };
+    const auto due = [&] { return looks_.empty() ? end : std::min(end, looks_.front()); };
     // Wakes for a nearer look that was asked for meanwhile, too.
     while (!stop.stop_requested() && now() < due()) {
       const auto known = looks_.size();
@@ -219,7 +223,7 @@ class Clusters::Member {
   Guarded<std::shared_ptr<const plan::ClusterSchema>> schema_;
   Guarded<ClusterStatus> status_;
   Guarded<Identity> identity_;
-  bool told_ = false;  // of the refreshing thread
+  bool told_ = false;                                     // of the refreshing thread
   std::shared_ptr<const kube::SchemaSnapshot> snapshot_;  // of the refreshing thread
   std::mutex mutex_;
   std::condition_variable_any changed_;
@@ -230,7 +234,8 @@ class Clusters::Member {
 Clusters::Clusters(std::vector<std::unique_ptr<Member>> members) : members_(std::move(members)) {}
 Clusters::~Clusters() = default;
 
-Result<std::unique_ptr<Clusters>> Clusters::start(const config::ServerConfig& config, const Clock& clock,
+Result<std::unique_ptr<Clusters>> Clusters::start(const config::ServerConfig& config,
+                                                  const Clock& clock,
                                                   BindUid bind) {
   const std::string folder = config.data_dir + "/schemas";
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
@@ -238,7 +243,8 @@ Result<std::unique_ptr<Clusters>> Clusters::start(const config::ServerConfig& co
   }
   std::vector<std::unique_ptr<Member>> members;
   for (const auto& cluster : config.clusters) {
-    members.push_back(std::make_unique<Member>(cluster, folder + "/" + cluster.name + ".zst", clock));
+    members.push_back(
+        std::make_unique<Member>(cluster, folder + "/" + cluster.name + ".zst", clock));
     members.back()->start(bind);
   }
   return std::unique_ptr<Clusters>(new Clusters(std::move(members)));
@@ -250,14 +256,18 @@ Clusters::Member* Clusters::find(const std::string& name) const {
   return found == members_.end() ? nullptr : found->get();
 }
 
-Result<std::shared_ptr<apply::Cluster>> Clusters::cluster(const std::string& name, const JobOrder& order) {
+Result<std::shared_ptr<apply::Cluster>> Clusters::cluster(const std::string& name,
+                                                          const JobOrder& order) {
   Member* member = find(name);
-  if (member == nullptr) return fail(Errc::invalid, "no cluster '" + name + "' in the server's file");
+  if (member == nullptr)
+    return fail(Errc::invalid, "no cluster '" + name + "' in the server's file");
   TRY(member->check_identity());
-  const std::string agent = "plumbline (app " + order.job.app.to_string() + "; commit " + order.job.commit +
-                            "; job " + std::to_string(order.lease.job) + "; epoch " +
-                            std::to_string(order.lease.epoch) + "; worker " + order.lease.worker + ")";
-  return std::shared_ptr<apply::Cluster>(std::make_shared<apply::KubeCluster>(TRY(member->line()), agent));
+  const std::string agent = "plumbline (app " + order.job.app.to_string() + "; commit " +
+                            order.job.commit + "; job " + std::to_string(order.lease.job) +
+                            "; epoch " + std::to_string(order.lease.epoch) + "; worker " +
+                            order.lease.worker + ")";
+  return std::shared_ptr<apply::Cluster>(
+      std::make_shared<apply::KubeCluster>(TRY(member->line()), agent));
 }
 
 std::shared_ptr<const plan::ClusterSchema> Clusters::schema(const std::string& name) const {
@@ -270,8 +280,8 @@ plan::IsNamespaced Clusters::scope_of(const std::string& name) const {
     if (schema) {
       if (const auto known = schema->namespaced(api_version, kind)) return *known;
     }
-    // A kind that nobody knows yet (its CustomResourceDefinition is on the way) is taken as namespaced,
-    // as most are.
+    // A kind that nobody knows yet (its CustomResourceDefinition is on the way) is taken as
+    // namespaced, as most are.
     return plan::builtin_namespaced(api_version, kind).value_or(true);
   };
 }

@@ -119,8 +119,10 @@ Dispatcher::~Dispatcher() {
   impl_->calls.reset();
 }
 
-Result<std::unique_ptr<Dispatcher>> Dispatcher::start(zmq::Context& context, Ledger& ledger,
-                                                      ProgressHub& hub, Options options) {
+Result<std::unique_ptr<Dispatcher>> Dispatcher::start(zmq::Context& context,
+                                                      Ledger& ledger,
+                                                      ProgressHub& hub,
+                                                      Options options) {
   auto impl = std::make_unique<Impl>(ledger, hub, std::move(options));
   impl->socket = TRY(zmq::Socket::open(context, zmq::Socket::Role::router, impl->options.endpoint));
   impl->calls = std::make_unique<CallPool>(impl->options.call_threads);
@@ -140,12 +142,14 @@ void Dispatcher::Impl::reply(zmq::Message message) {
 }
 
 void Dispatcher::Impl::flush_replies() {
-  for (const zmq::Message& message : replies.with([](auto& waiting) { return std::exchange(waiting, {}); })) {
+  for (const zmq::Message& message :
+       replies.with([](auto& waiting) { return std::exchange(waiting, {}); })) {
     socket->send(message);
   }
   for (const Lease& lease : renewed.with([](auto& leases) { return std::exchange(leases, {}); })) {
     const auto found = running.find(lease.job);
-    if (found != running.end() && found->second.epoch == lease.epoch) found->second.until = lease.until;
+    if (found != running.end() && found->second.epoch == lease.epoch)
+      found->second.until = lease.until;
   }
   for (const Lease& lease : ended.with([](auto& leases) { return std::exchange(leases, {}); })) {
     look_again = true;
@@ -156,8 +160,8 @@ void Dispatcher::Impl::flush_replies() {
   }
 }
 
-/// Sleeps until something comes, the next retry is due, or a second has gone (leases run out without
-/// any message).
+/// Sleeps until something comes, the next retry is due, or a second has gone (leases run out
+/// without any message).
 std::chrono::milliseconds Dispatcher::Impl::next_wait() {
   if (idle.empty()) return 1000ms;
   const auto due = ledger.store().read<std::optional<UnixMillis>>(queue::next_due);
@@ -201,8 +205,8 @@ void Dispatcher::Impl::on_message(const zmq::Message& message) {
   }
 }
 
-/// An idle worker repeats its READY, so that a lost frame costs time only. One that crossed with the
-/// job on its way is not believed before that job's lease is over.
+/// An idle worker repeats its READY, so that a lost frame costs time only. One that crossed with
+/// the job on its way is not believed before that job's lease is over.
 void Dispatcher::Impl::on_ready(const std::string& peer) {
   const UnixMillis now = ledger.clock().now();
   std::erase_if(running, [&](const auto& given) { return given.second.until <= now; });
@@ -227,7 +231,11 @@ void Dispatcher::Impl::offer_jobs() {
     const Lease& lease = (*claimed)->lease;
     running[job.id] = {worker, lease.epoch, lease.until};
     told_to_stop.erase(job.id);
-    if (const auto passed = [&]() -> Result<> { FAILPOINT("dispatch.before_send"); return {}; }(); !passed) {
+    if (const auto passed = [&]() -> Result<> {
+          FAILPOINT("dispatch.before_send");
+          return {};
+        }();
+        !passed) {
       continue;  // a lost message: the lease runs out
     }
     socket->send({worker, "JOB", encode(JobOrder{job, lease, options.lease.count()})});
@@ -282,7 +290,8 @@ void Dispatcher::Impl::run_call(const zmq::Message& message) {
   } else {
     done = perform(message.type, *call);
   }
-  reply({message.peer, done ? "ACK" : "NO", encode_answer(call->call, until, done ? nullptr : &done.error())});
+  reply({message.peer, done ? "ACK" : "NO",
+         encode_answer(call->call, until, done ? nullptr : &done.error())});
 }
 
 void Dispatcher::Impl::on_progress(const zmq::Message& message) {

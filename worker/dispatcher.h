@@ -1,7 +1,7 @@
 #pragma once
-/// plumbd's end of the line to its workers: gives out jobs, answers calls, tells superseded jobs to stop.
-/// Owns a router socket on a thread of its own; calls run on a small pool, so that many workers'
-/// writes share one commit.
+/// plumbd's end of the line to its workers: gives out jobs, answers calls, tells superseded jobs to
+/// stop. Owns a router socket on a thread of its own; calls run on a small pool, so that many
+/// workers' writes share one commit.
 #include <atomic>
 #include <chrono>
 #include <memory>
@@ -24,7 +24,9 @@ class Dispatcher {
     std::chrono::milliseconds lease{30'000};
     int call_threads = 4;
   };
-  static Result<std::unique_ptr<Dispatcher>> start(zmq::Context& context, Ledger& ledger, ProgressHub& hub,
+  static Result<std::unique_ptr<Dispatcher>> start(zmq::Context& context,
+                                                   Ledger& ledger,
+                                                   ProgressHub& hub,
                                                    Options options);
   ~Dispatcher();  ///< stops giving out jobs; running ones keep their lease
 

@@ -19,27 +19,35 @@ using json::texts;
 
 /// Plans may be large and deep; the peer is ours, so only the size is bounded.
 Result<Json> parsed(std::string_view body) {
-  auto value = TRY(json::parse(body, {.max_bytes = 64U << 20U, .max_depth = 128, .refuse_duplicate_keys = false}));
+  auto value = TRY(json::parse(
+      body, {.max_bytes = 64U << 20U, .max_depth = 128, .refuse_duplicate_keys = false}));
   if (!value.is_object()) return fail(Errc::invalid, "frame: not an object");
   return value;
 }
 
 Json to_json(const AppId& id) {
-  return {{"project", id.project}, {"name", id.name}, {"environment", id.environment}, {"cluster", id.cluster}};
+  return {{"project", id.project},
+          {"name", id.name},
+          {"environment", id.environment},
+          {"cluster", id.cluster}};
 }
 AppId app_id(const Json& v) {
   return {text(v, "project"), text(v, "name"), text(v, "environment"), text(v, "cluster")};
 }
 
 Json to_json(const ObjectKey& key) {
-  return {{"apiVersion", key.api_version}, {"kind", key.kind}, {"namespace", key.ns}, {"name", key.name}};
+  return {{"apiVersion", key.api_version},
+          {"kind", key.kind},
+          {"namespace", key.ns},
+          {"name", key.name}};
 }
 ObjectKey object_key(const Json& v) {
   return {text(v, "apiVersion"), text(v, "kind"), text(v, "namespace"), text(v, "name")};
 }
 
 Json to_json(const Lease& lease) {
-  return {{"job", lease.job}, {"epoch", lease.epoch}, {"worker", lease.worker}, {"until", lease.until}};
+  return {
+      {"job", lease.job}, {"epoch", lease.epoch}, {"worker", lease.worker}, {"until", lease.until}};
 }
 Lease lease_of(const Json& v) {
   return {number(v, "job"), number(v, "epoch"), text(v, "worker"), number(v, "until")};
@@ -49,11 +57,15 @@ Json to_json(const Place& place) {
   return {{"file", place.file}, {"line", place.line}, {"column", place.column}};
 }
 Place place_of(const Json& v) {
-  return {text(v, "file"), static_cast<int>(number(v, "line")), static_cast<int>(number(v, "column"))};
+  return {text(v, "file"), static_cast<int>(number(v, "line")),
+          static_cast<int>(number(v, "column"))};
 }
 
 Json to_json(const Counts& c) {
-  return {{"created", c.created}, {"configured", c.configured}, {"unchanged", c.unchanged}, {"pruned", c.pruned}};
+  return {{"created", c.created},
+          {"configured", c.configured},
+          {"unchanged", c.unchanged},
+          {"pruned", c.pruned}};
 }
 Counts counts_of(const Json& v) {
   return {static_cast<int>(number(v, "created")), static_cast<int>(number(v, "configured")),
@@ -174,9 +186,8 @@ Result<WorkOrder> decode_work_order(std::string_view body) {
   order.plan.commit = text(v, "commit");
   order.plan.remove_application = flag(v, "removeApplication");
   for (const Json& o : list(v, "objects")) {
-    order.plan.objects.push_back({object_key(object(o, "key")), text(o, "json"),
-                                  text(o, "hash"), flag(o, "tainted"),
-                                  place_of(object(o, "place"))});
+    order.plan.objects.push_back({object_key(object(o, "key")), text(o, "json"), text(o, "hash"),
+                                  flag(o, "tainted"), place_of(object(o, "place"))});
   }
   order.inventory = items_of(list(v, "inventory"));
   const auto elsewhere = texts(v, "claimedElsewhere");

@@ -26,7 +26,8 @@ struct WorkOrder {
   std::set<std::string> claimed_elsewhere;
   bool prune_confirmed = false;
   bool reapply_unchanged = false;
-  std::string hold;  ///< not empty: a gate closed meanwhile (suspended); settle as waiting with this
+  std::string
+      hold;  ///< not empty: a gate closed meanwhile (suspended); settle as waiting with this
 };
 
 /// One request of a worker under its lease. `call` pairs it with its ACK or NO.

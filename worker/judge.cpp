@@ -8,9 +8,10 @@ namespace plumb::worker {
 namespace {
 constexpr std::size_t kMaxHashes = 200'000;
 constexpr std::size_t kMaxOverlays = 8;
-}
+}  // namespace
 
-std::vector<Verdict> Judge::judge(const std::vector<Manifest>& objects, const std::string& application,
+std::vector<Verdict> Judge::judge(const std::vector<Manifest>& objects,
+                                  const std::string& application,
                                   const std::shared_ptr<const plan::ClusterSchema>& schema) {
   std::vector<Verdict> verdicts;
   for (const Manifest& object : objects) {

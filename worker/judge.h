@@ -16,9 +16,10 @@ namespace plumb::worker {
 /// Any thread.
 class Judge {
  public:
-  [[nodiscard]] std::vector<Verdict> judge(const std::vector<Manifest>& objects,
-                                           const std::string& application,
-                                           const std::shared_ptr<const plan::ClusterSchema>& schema);
+  [[nodiscard]] std::vector<Verdict> judge(
+      const std::vector<Manifest>& objects,
+      const std::string& application,
+      const std::shared_ptr<const plan::ClusterSchema>& schema);
 
   /// `schema` with `definitions` (CustomResourceDefinitions, canonical JSON) laid over it. The same
   /// question gets the same pointer, so that what is known to be clean stays known.

@@ -1,13 +1,13 @@
 #include "worker/keys.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cassert>
 #include <cerrno>
 #include <cstring>
 #include <vector>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "drivers/crypto/crypto.h"
 
@@ -28,7 +28,8 @@ Result<std::string> read_key(const std::string& path) {
   if (!private_file) {
     return fail(Errc::fault, "key '" + path + "' may be read by others", path, "chmod 600 " + path);
   }
-  if (!whole) return fail(Errc::fault, "key '" + path + "' is not 32 bytes: restore it from the backup");
+  if (!whole)
+    return fail(Errc::fault, "key '" + path + "' is not 32 bytes: restore it from the backup");
   return key;
 }
 
@@ -48,7 +49,8 @@ Result<> make_key(const std::string& path) {
     return fail(Errc::unavailable, "key '" + path + "': the disk is full or broken");
   }
   static_cast<void>(::unlink(beside.c_str()));
-  const int folder = ::open(path.substr(0, path.rfind('/')).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int folder =
+      ::open(path.substr(0, path.rfind('/')).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder >= 0) {
     static_cast<void>(::fsync(folder));
     ::close(folder);

@@ -1,6 +1,6 @@
 #pragma once
-/// The key of each project: seals rendered Secrets at rest and keys their hashes. Files of 32 random
-/// bytes under <data>/keys, mode 0600, made on first use, outside the database.
+/// The key of each project: seals rendered Secrets at rest and keys their hashes. Files of 32
+/// random bytes under <data>/keys, mode 0600, made on first use, outside the database.
 #include <map>
 #include <memory>
 #include <string>

@@ -48,7 +48,8 @@ audit::Entry event_entry(std::string_view verb, const Event& event, EventId id) 
   if (event.refs.size() > 1) {
     entry.detail.emplace_back("refs", std::to_string(event.refs.size()));
     for (std::size_t i = 1; i < event.refs.size() && i < kMaxDetail; ++i) {
-      entry.detail.emplace_back(event.refs[i].ref, event.refs[i].old_oid + ".." + event.refs[i].new_oid);
+      entry.detail.emplace_back(event.refs[i].ref,
+                                event.refs[i].old_oid + ".." + event.refs[i].new_oid);
     }
   }
   entry.detail.emplace_back("trigger", std::string(to_string(event.trigger)));
@@ -61,19 +62,21 @@ audit::Entry event_entry(std::string_view verb, const Event& event, EventId id) 
 using ledger::event_entry;
 using ledger::kMaxDetail;
 
-Ledger::Ledger(sqlite::Store& store, const Clock& clock, Claims& claims, ProgressHub& hub, plan::KeyOf key_of)
+Ledger::Ledger(
+    sqlite::Store& store, const Clock& clock, Claims& claims, ProgressHub& hub, plan::KeyOf key_of)
     : store_(store), clock_(clock), claims_(claims), hub_(hub), key_of_(std::move(key_of)) {}
 
 // ---- intake and planning ----
 
 Result<queue::Accepted> Ledger::accept(const Event& event, std::string_view raw) {
-  auto accepted = store_.write<queue::Accepted>([&](sqlite::Transaction& tx) -> Result<queue::Accepted> {
-    const auto made = TRY(queue::accept(tx, event, raw));
-    if (made.duplicate) return made;
-    TRY(audit::append(tx, event_entry("event.accepted", event, made.id), clock_.now()));
-    FAILPOINT("receiver.before_commit");
-    return made;
-  });
+  auto accepted =
+      store_.write<queue::Accepted>([&](sqlite::Transaction& tx) -> Result<queue::Accepted> {
+        const auto made = TRY(queue::accept(tx, event, raw));
+        if (made.duplicate) return made;
+        TRY(audit::append(tx, event_entry("event.accepted", event, made.id), clock_.now()));
+        FAILPOINT("receiver.before_commit");
+        return made;
+      });
   if (accepted) FAILPOINT("receiver.after_commit");
   return accepted;
 }
@@ -92,7 +95,8 @@ Result<> Ledger::refuse_push(const Event& event, const std::vector<Verdict>& ver
     auto leaf = event_entry("push.refused", event, 0);
     leaf.result = "denied";
     for (std::size_t i = 0; i < verdicts.size() && i < 20; ++i) {
-      leaf.detail.emplace_back(verdicts[i].rule + "#" + std::to_string(i), verdicts[i].place.to_string());
+      leaf.detail.emplace_back(verdicts[i].rule + "#" + std::to_string(i),
+                               verdicts[i].place.to_string());
     }
     TRY(audit::append(tx, leaf, clock_.now()));
     return {};
@@ -100,7 +104,8 @@ Result<> Ledger::refuse_push(const Event& event, const std::vector<Verdict>& ver
 }
 
 /// The applications as this commit wants them, and what must be done for that.
-Result<std::vector<queue::NewJob>> Ledger::save_apps(sqlite::Transaction& tx, const PlannedEvent& planned) {
+Result<std::vector<queue::NewJob>> Ledger::save_apps(sqlite::Transaction& tx,
+                                                     const PlannedEvent& planned) {
   std::vector<queue::NewJob> jobs;
   for (const plan::Affected& affected : planned.affected) {
     const Application& app = affected.application;
@@ -110,7 +115,8 @@ Result<std::vector<queue::NewJob>> Ledger::save_apps(sqlite::Transaction& tx, co
     row.ref = planned.ref;
     row.removed = affected.how == plan::Affected::How::removed;
     // Other rules for the same objects do not bring back what was rolled back.
-    const bool held = !row.held_commit.empty() && !row.removed && affected.old_digest == affected.plan.digest;
+    const bool held =
+        !row.held_commit.empty() && !row.removed && affected.old_digest == affected.plan.digest;
     if (!held) {
       row.wanted_commit = planned.new_commit;
       row.wanted_plan = affected.plan.digest;
@@ -120,8 +126,8 @@ Result<std::vector<queue::NewJob>> Ledger::save_apps(sqlite::Transaction& tx, co
     if (held) continue;
     std::string waits = ledger::hold_reason(row);
     if (waits.empty() && row.removed) waits = planned.removals_wait;
-    jobs.push_back({app.id, row.removed ? JobKind::remove : JobKind::sync, app.repository, planned.ref,
-                    planned.new_commit, affected.plan.digest, waits});
+    jobs.push_back({app.id, row.removed ? JobKind::remove : JobKind::sync, app.repository,
+                    planned.ref, planned.new_commit, affected.plan.digest, waits});
   }
   return jobs;
 }
@@ -130,37 +136,41 @@ Result<> Ledger::save_renders(sqlite::Transaction& tx, const PlannedEvent& plann
   for (const auto& render : planned.renders) {
     const AppId& id = render.plan.application.id;
     TRY(plan::save_plan(tx, render.plan, key_of_(id.project), clock_.now()));
-    TRY(plan::remember_render(tx, id, render.parameters_hash, {render.plan.digest, render.closure}, clock_.now()));
+    TRY(plan::remember_render(tx, id, render.parameters_hash, {render.plan.digest, render.closure},
+                              clock_.now()));
   }
   return {};
 }
 
 Result<std::vector<JobId>> Ledger::record_plan(const PlannedEvent& planned) {
-  auto stored = store_.write<std::vector<JobId>>([&](sqlite::Transaction& tx) -> Result<std::vector<JobId>> {
-    const UnixMillis now = clock_.now();
-    std::vector<queue::NewJob> jobs;
-    if (planned.accept) {
-      jobs = TRY(save_apps(tx, planned));
-      TRY(save_renders(tx, planned));
-    }
-    const auto ids = TRY(queue::plan_event(tx, planned.event.id, jobs, planned.note, now));
-    if (planned.accept) {
-      TRY(queue::set_planned_commit(tx, planned.event.event.repository, planned.ref, planned.new_commit));
-    }
-    auto leaf = event_entry(planned.accept ? "event.planned" : "event.refused", planned.event.event, planned.event.id);
-    leaf.ref = planned.ref;
-    leaf.old_oid = planned.old_commit;
-    leaf.new_oid = planned.new_commit;
-    leaf.commit = planned.new_commit;
-    leaf.result = planned.accept ? "ok" : "denied";
-    leaf.detail.emplace_back("note", planned.note);
-    for (std::size_t i = 0; i < jobs.size() && i < kMaxDetail; ++i) {
-      leaf.detail.emplace_back(jobs[i].app.to_string(), jobs[i].plan_digest);
-    }
-    TRY(audit::append(tx, leaf, now));
-    FAILPOINT("plan.before_commit");
-    return ids;
-  });
+  auto stored =
+      store_.write<std::vector<JobId>>([&](sqlite::Transaction& tx) -> Result<std::vector<JobId>> {
+        const UnixMillis now = clock_.now();
+        std::vector<queue::NewJob> jobs;
+        if (planned.accept) {
+          jobs = TRY(save_apps(tx, planned));
+          TRY(save_renders(tx, planned));
+        }
+        const auto ids = TRY(queue::plan_event(tx, planned.event.id, jobs, planned.note, now));
+        if (planned.accept) {
+          TRY(queue::set_planned_commit(tx, planned.event.event.repository, planned.ref,
+                                        planned.new_commit));
+        }
+        auto leaf = event_entry(planned.accept ? "event.planned" : "event.refused",
+                                planned.event.event, planned.event.id);
+        leaf.ref = planned.ref;
+        leaf.old_oid = planned.old_commit;
+        leaf.new_oid = planned.new_commit;
+        leaf.commit = planned.new_commit;
+        leaf.result = planned.accept ? "ok" : "denied";
+        leaf.detail.emplace_back("note", planned.note);
+        for (std::size_t i = 0; i < jobs.size() && i < kMaxDetail; ++i) {
+          leaf.detail.emplace_back(jobs[i].app.to_string(), jobs[i].plan_digest);
+        }
+        TRY(audit::append(tx, leaf, now));
+        FAILPOINT("plan.before_commit");
+        return ids;
+      });
   if (stored) FAILPOINT("plan.after_commit");
   hub_.touch();
   return stored;
@@ -174,7 +184,8 @@ Result<> Ledger::bind_cluster(const std::string& cluster, const std::string& uid
     return found != uids.end() && found->second == uid;
   });
   if (known) return {};
-  TRY(store_.write([&](sqlite::Transaction& tx) { return apply::bind_cluster_uid(tx, cluster, uid); }));
+  TRY(store_.write(
+      [&](sqlite::Transaction& tx) { return apply::bind_cluster_uid(tx, cluster, uid); }));
   cluster_uids_.with([&](auto& uids) { uids[cluster] = uid; });
   return {};
 }

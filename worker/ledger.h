@@ -1,9 +1,10 @@
 #pragma once
-/// The domain's operations on state, each one transaction: the change, its consequences and its audit
-/// leaf together (I7). Everything that plumbd stores about jobs goes through here.
+/// The domain's operations on state, each one transaction: the change, its consequences and its
+/// audit leaf together (I7). Everything that plumbd stores about jobs goes through here.
 ///
 ///   Threads  any
-///   Errors   conflict: the lease is not the current one, nothing was changed; unavailable, fault: the
+///   Errors   conflict: the lease is not the current one, nothing was changed; unavailable, fault:
+///   the
 ///            store
 #include <functional>
 #include <map>
@@ -43,14 +44,18 @@ struct PlannedEvent {
   std::string ref, old_commit, new_commit;  ///< the ref as it was read, not as the event says
   std::vector<plan::Affected> affected;
   std::vector<Render> renders;  ///< also of applications that came out the same
-  std::string removals_wait;    ///< not empty: jobs that remove an application wait, for this reason
-  bool accept = true;  ///< false: verdicts say no; the commit is noted, no job is made
+  std::string removals_wait;  ///< not empty: jobs that remove an application wait, for this reason
+  bool accept = true;         ///< false: verdicts say no; the commit is noted, no job is made
   std::string note;
 };
 
 class Ledger {
  public:
-  Ledger(sqlite::Store& store, const Clock& clock, Claims& claims, ProgressHub& hub, plan::KeyOf key_of);
+  Ledger(sqlite::Store& store,
+         const Clock& clock,
+         Claims& claims,
+         ProgressHub& hub,
+         plan::KeyOf key_of);
 
   // ---- intake and planning ----
   Result<queue::Accepted> accept(const Event& event, std::string_view raw = {});
@@ -59,7 +64,8 @@ class Ledger {
   Result<> refuse_push(const Event& event, const std::vector<Verdict>& verdicts);
 
   // ---- a worker's operations, all fenced by the lease ----
-  Result<std::optional<queue::Claimed>> claim(const std::string& worker, std::chrono::milliseconds lease);
+  Result<std::optional<queue::Claimed>> claim(const std::string& worker,
+                                              std::chrono::milliseconds lease);
   Result<Lease> renew(const Lease& lease, std::chrono::milliseconds by);
   Result<WorkOrder> order(const Lease& lease);
   Result<> intend(const WorkerCall& call);
@@ -79,7 +85,8 @@ class Ledger {
     bool confirm_prune = false;
     bool reapply = false;
   };
-  /// conflict: the application changed since it was seen; a newer commit must not be undone by accident.
+  /// conflict: the application changed since it was seen; a newer commit must not be undone by
+  /// accident.
   Result<JobId> command(const Command& command);
   Result<> suspend(const Actor& actor, const AppId& app, const std::string& reason);
   Result<> resume(const Actor& actor, const AppId& app, const std::string& reason);
@@ -88,21 +95,28 @@ class Ledger {
   Result<int> expire_leases_of(const std::string& worker_prefix);
   Result<> sweep(const queue::Retention& keep);
 
-  /// Remembers which cluster a name stands for (apply::bind_cluster_uid) and names it in the audit trail.
+  /// Remembers which cluster a name stands for (apply::bind_cluster_uid) and names it in the audit
+  /// trail.
   Result<> bind_cluster(const std::string& cluster, const std::string& uid);
   /// Called after a job that touched a CustomResourceDefinition has ended. Set before work starts.
-  void when_kinds_change(std::function<void(const std::string& cluster)> tell) { kinds_changed_ = std::move(tell); }
+  void when_kinds_change(std::function<void(const std::string& cluster)> tell) {
+    kinds_changed_ = std::move(tell);
+  }
 
   [[nodiscard]] sqlite::Store& store() { return store_; }
   [[nodiscard]] const Clock& clock() const { return clock_; }
 
  private:
   Result<Job> fenced_job(sqlite::Connection& db, const Lease& lease);
-  Result<std::vector<queue::NewJob>> save_apps(sqlite::Transaction& tx, const PlannedEvent& planned);
+  Result<std::vector<queue::NewJob>> save_apps(sqlite::Transaction& tx,
+                                               const PlannedEvent& planned);
   Result<> save_renders(sqlite::Transaction& tx, const PlannedEvent& planned);
   Result<> settle_leaf(sqlite::Transaction& tx, const Job& job, const WorkerCall& call);
-  Result<> suspend_leaf(sqlite::Transaction& tx, std::string_view verb, const Actor& actor,
-                        const queue::AppRow& row, const std::string& reason);
+  Result<> suspend_leaf(sqlite::Transaction& tx,
+                        std::string_view verb,
+                        const Actor& actor,
+                        const queue::AppRow& row,
+                        const std::string& reason);
   Result<> say(sqlite::Transaction& tx, const Job& job, std::string_view line) const;
   void note_kinds(const Job& job, const std::vector<std::string>& identities);
   Result<> settle_app(sqlite::Transaction& tx, const Job& job, const Outcome& outcome);

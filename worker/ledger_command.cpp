@@ -10,7 +10,8 @@ namespace {
 /// The same but for what applying itself changes.
 bool is_as_seen(const queue::AppRow& now, const queue::AppRow& seen) {
   return now.wanted_commit == seen.wanted_commit && now.wanted_plan == seen.wanted_plan &&
-         now.held_commit == seen.held_commit && now.removed == seen.removed && now.suspended == seen.suspended;
+         now.held_commit == seen.held_commit && now.removed == seen.removed &&
+         now.suspended == seen.suspended;
 }
 
 std::string options_of(const Ledger::Command& command) {
@@ -35,16 +36,24 @@ Result<JobId> Ledger::command(const Command& command) {
     const UnixMillis now = clock_.now();
     auto row = TRY(known_app(tx, id));
     if (!is_as_seen(row, command.seen)) {
-      return fail(Errc::conflict, id.to_string() + " changed a moment ago", "", "plumb diff " + id.to_string());
+      return fail(Errc::conflict, id.to_string() + " changed a moment ago", "",
+                  "plumb diff " + id.to_string());
     }
     const std::string& repository = row.application.repository;
     const Trigger trigger = back ? Trigger::rollback : Trigger::sync;
-    const Event event{repository, {{row.ref, row.applied_commit, command.commit}}, trigger,
-                      std::string(to_string(trigger)) + ":" + id.to_string() + ":" + std::to_string(now),
-                      command.actor, command.reason, now};
+    const Event event{
+        repository,
+        {{row.ref, row.applied_commit, command.commit}},
+        trigger,
+        std::string(to_string(trigger)) + ":" + id.to_string() + ":" + std::to_string(now),
+        command.actor,
+        command.reason,
+        now};
     const auto accepted = TRY(queue::accept(tx, event));
-    if (accepted.duplicate) return fail(Errc::conflict, "the same command a moment ago: wait for it");
-    const queue::NewJob job{id, command.kind, repository, row.ref, command.commit, command.plan, "", options_of(command)};
+    if (accepted.duplicate)
+      return fail(Errc::conflict, "the same command a moment ago: wait for it");
+    const queue::NewJob job{id,           command.kind, repository,         row.ref, command.commit,
+                            command.plan, "",           options_of(command)};
     const auto ids = TRY(queue::plan_event(tx, accepted.id, {job}, command.reason, now));
     // A second step back still holds the commit that the first one left.
     if (!back) row.held_commit.clear();
@@ -66,8 +75,11 @@ Result<JobId> Ledger::command(const Command& command) {
   return made;
 }
 
-Result<> Ledger::suspend_leaf(sqlite::Transaction& tx, std::string_view verb, const Actor& actor,
-                              const queue::AppRow& row, const std::string& reason) {
+Result<> Ledger::suspend_leaf(sqlite::Transaction& tx,
+                              std::string_view verb,
+                              const Actor& actor,
+                              const queue::AppRow& row,
+                              const std::string& reason) {
   audit::Entry leaf;
   leaf.verb = verb;
   leaf.actor = actor;
@@ -104,7 +116,8 @@ Result<> Ledger::resume(const Actor& actor, const AppId& app, const std::string&
     const bool by_hand = row.application.sync == SyncMode::manual;
     for (const Job& job : TRY(queue::jobs(tx, waiting))) {
       // What waits for another answer (manual sync, a prune) goes on waiting.
-      if (!by_hand && job.message.starts_with(ledger::kSuspended)) TRY(queue::release(tx, job.id, clock_.now()));
+      if (!by_hand && job.message.starts_with(ledger::kSuspended))
+        TRY(queue::release(tx, job.id, clock_.now()));
     }
     return suspend_leaf(tx, "command.resume", actor, row, reason);
   });

@@ -11,7 +11,8 @@
 
 namespace plumb::worker::ledger {
 
-inline constexpr std::size_t kMaxDetail = 200;  // objects named in one leaf; the plan holds them all
+inline constexpr std::size_t kMaxDetail =
+    200;  // objects named in one leaf; the plan holds them all
 
 inline constexpr std::string_view kConfirmed = "prune-confirmed";  // in Job::options
 inline constexpr std::string_view kReapply = "reapply";

@@ -32,9 +32,10 @@ Result<> Ledger::say(sqlite::Transaction& tx, const Job& job, std::string_view l
 }
 
 void Ledger::note_kinds(const Job& job, const std::vector<std::string>& identities) {
-  const bool kinds = std::any_of(identities.begin(), identities.end(), [](const std::string& identity) {
-    return identity.starts_with("apiextensions.k8s.io/CustomResourceDefinition/");
-  });
+  const bool kinds =
+      std::any_of(identities.begin(), identities.end(), [](const std::string& identity) {
+        return identity.starts_with("apiextensions.k8s.io/CustomResourceDefinition/");
+      });
   if (kinds) changes_kinds_.with([&](auto& jobs) { jobs.insert(job.id); });
 }
 
@@ -84,7 +85,8 @@ Result<std::optional<queue::Claimed>> Ledger::claim(const std::string& worker,
 }
 
 Result<Lease> Ledger::renew(const Lease& lease, std::chrono::milliseconds by) {
-  return store_.write<Lease>([&](sqlite::Transaction& tx) { return queue::renew(tx, lease, by, clock_.now()); });
+  return store_.write<Lease>(
+      [&](sqlite::Transaction& tx) { return queue::renew(tx, lease, by, clock_.now()); });
 }
 
 Result<WorkOrder> Ledger::order(const Lease& lease) {
@@ -95,7 +97,8 @@ Result<WorkOrder> Ledger::order(const Lease& lease) {
     order.plan.commit = job.commit;
     const auto row = TRY(queue::find_app(db, job.app));
     if (row) {
-      // The plan's content is bound by its digest; how to apply it is the newest declaration's word.
+      // The plan's content is bound by its digest; how to apply it is the newest declaration's
+      // word.
       order.plan.application = row->application;
       if (row->suspended && job.kind != JobKind::rollback) order.hold = ledger::hold_reason(*row);
     }
@@ -224,7 +227,8 @@ Result<> Ledger::settle(const WorkerCall& settled) {
     FAILPOINT("settle.before_commit");
     return TRY(queue::find_job(tx, job.id)).value_or(job);
   });
-  const bool kinds = changes_kinds_.with([&](auto& jobs) { return jobs.erase(call.lease.job) > 0; });
+  const bool kinds =
+      changes_kinds_.with([&](auto& jobs) { return jobs.erase(call.lease.job) > 0; });
   if (!done) return Failure(std::move(done).error());
   if (kinds && kinds_changed_) kinds_changed_(done->app.cluster);
   log::info("job.settled", {{"job", done->id},

@@ -17,7 +17,9 @@ constexpr auto kReadyAgain = 5s;
 }  // namespace
 
 Link::Link(std::unique_ptr<zmq::Socket> socket, const Clock& clock)
-    : socket_(std::move(socket)), clock_(clock), thread_([this](std::stop_token stop) { run(stop); }) {}
+    : socket_(std::move(socket)),
+      clock_(clock),
+      thread_([this](std::stop_token stop) { run(stop); }) {}
 
 Link::~Link() {
   thread_.request_stop();
@@ -60,7 +62,8 @@ void Link::on_message(const zmq::Message& message) {
   } else if (message.type == "STOP") {
     const auto order = decode_stop(message.body);
     const std::scoped_lock lock(mutex_);
-    if (order && current_ && current_->lease.job == order->job && current_->lease.epoch == order->epoch) {
+    if (order && current_ && current_->lease.job == order->job &&
+        current_->lease.epoch == order->epoch) {
       current_->stop_reason = order->why;
       current_->stop.request_stop();
     }
@@ -111,7 +114,8 @@ std::chrono::milliseconds Link::keep_lease() {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(time - now);
     return std::clamp<std::chrono::milliseconds>(left + 1ms, 1ms, 1000ms);
   };
-  if (now < current_->renew_at) return until(std::min(current_->renew_at, std::max(current_->until, now + 20ms)));
+  if (now < current_->renew_at)
+    return until(std::min(current_->renew_at, std::max(current_->until, now + 20ms)));
   current_->renew_at = now + current_->length / 3;
   current_->renewal = next_call_++;
   current_->renewal_sent = now;
@@ -138,10 +142,10 @@ std::optional<JobOrder> Link::next_job(const std::stop_token& stop) {
   Current current;
   current.lease = order->lease;
   current.length = std::chrono::milliseconds(order->lease_ms);
-  // Part of the lease is already used when the frame arrives: by plumbd's wall clock, as both are on
-  // one host; a remote worker gets the rest from the clock it agreed on when it connected.
-  const auto used = std::chrono::milliseconds(
-      std::clamp<std::int64_t>(order->lease_ms - (order->lease.until - clock_.now()), 0, order->lease_ms));
+  // Part of the lease is already used when the frame arrives: by plumbd's wall clock, as both are
+  // on one host; a remote worker gets the rest from the clock it agreed on when it connected.
+  const auto used = std::chrono::milliseconds(std::clamp<std::int64_t>(
+      order->lease_ms - (order->lease.until - clock_.now()), 0, order->lease_ms));
   current.until = Steady::now() + current.length - used;
   current.renew_at = Steady::now() + current.length / 3;
   current_ = std::move(current);
@@ -194,7 +198,9 @@ Result<> Link::call(const std::string& type, WorkerCall call) {
   return {};
 }
 
-void Link::progress(const ProgressFrame& frame) { send("PROGRESS", encode(frame)); }
+void Link::progress(const ProgressFrame& frame) {
+  send("PROGRESS", encode(frame));
+}
 
 void Link::stop_job(const std::string& why) {
   {

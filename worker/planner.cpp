@@ -34,7 +34,9 @@ std::string first_reason(const std::vector<Verdict>& verdicts) {
 
 Planner::Planner(Parts parts) : parts_(std::move(parts)) {}
 
-Planner::~Planner() { stop(); }
+Planner::~Planner() {
+  stop();
+}
 
 const config::RepositoryBinding* Planner::binding_of(const std::string& repository) const {
   for (const auto& binding : parts_.config.repositories) {
@@ -51,7 +53,8 @@ std::shared_ptr<const plan::RepoState> Planner::state(const std::string& reposit
   });
 }
 
-std::optional<Refusal> Planner::refusal(const std::string& repository, const std::string& ref) const {
+std::optional<Refusal> Planner::refusal(const std::string& repository,
+                                        const std::string& ref) const {
   return refusals_.with([&](const auto& refusals) -> std::optional<Refusal> {
     const auto found = refusals.find({repository, ref});
     if (found == refusals.end()) return std::nullopt;
@@ -87,8 +90,10 @@ void Planner::adopt(const Branch& branch, const std::shared_ptr<const plan::Repo
   }
 }
 
-PlannedEvent Planner::planned_event(const queue::StoredEvent& event, const Branch& branch,
-                                    const CachedUpdate& update, std::vector<Verdict> verdicts) {
+PlannedEvent Planner::planned_event(const queue::StoredEvent& event,
+                                    const Branch& branch,
+                                    const CachedUpdate& update,
+                                    std::vector<Verdict> verdicts) {
   PlannedEvent planned;
   planned.event = event;
   planned.ref = branch.second;
@@ -97,25 +102,30 @@ PlannedEvent Planner::planned_event(const queue::StoredEvent& event, const Branc
   planned.accept = !any_denied(verdicts);
   planned.affected = update.update.affected;
   planned.renders = update.renders;
-  planned.note = planned.accept ? std::to_string(planned.affected.size()) + " applications" : first_reason(verdicts);
+  planned.note = planned.accept ? std::to_string(planned.affected.size()) + " applications"
+                                : first_reason(verdicts);
   const auto removed = static_cast<std::size_t>(
       std::count_if(planned.affected.begin(), planned.affected.end(),
                     [](const plan::Affected& a) { return a.how == plan::Affected::How::removed; }));
   // An empty branch, a document lost in a merge: more likely a mistake than a wish.
   if (planned.accept && removed > 1 && update.update.next->apps.empty()) {
-    planned.removals_wait = "the commit removes all " + std::to_string(removed) + " applications of " + branch.first;
+    planned.removals_wait =
+        "the commit removes all " + std::to_string(removed) + " applications of " + branch.first;
   }
   return planned;
 }
 
-Result<> Planner::store_plan(const PlannedEvent& planned, const Branch& branch, const CachedUpdate& update) {
-  const auto base = states_.with([&](auto& states) { return states[branch]; });
+Result<> Planner::store_plan(const PlannedEvent& planned,
+                             const Branch& branch,
+                             const CachedUpdate& update) {
+  const auto base = state(branch.first, branch.second);
   // Before the jobs exist: they ask who owns what.
   if (planned.accept) adopt(branch, update.update.next);
   auto jobs = parts_.ledger.record_plan(planned);
-  if (!jobs && jobs.error().code == Errc::conflict) jobs = std::vector<JobId>();  // planned before a restart
+  if (!jobs && jobs.error().code == Errc::conflict)
+    jobs = std::vector<JobId>();  // planned before a restart
   if (!jobs) {
-    if (planned.accept) adopt(branch, base ? base : std::make_shared<const plan::RepoState>());
+    if (planned.accept) adopt(branch, base);
     return Failure(std::move(jobs).error());
   }
   log::info("event.planned", {{"event", planned.event.id},
@@ -128,7 +138,8 @@ Result<> Planner::store_plan(const PlannedEvent& planned, const Branch& branch, 
   return {};
 }
 
-Result<> Planner::plan_ref(const queue::StoredEvent& event, const config::RepositoryBinding& binding,
+Result<> Planner::plan_ref(const queue::StoredEvent& event,
+                           const config::RepositoryBinding& binding,
                            const std::string& ref) {
   auto opened = git::Repository::open(binding.path);
   if (!opened) {
@@ -149,20 +160,24 @@ Result<> Planner::plan_ref(const queue::StoredEvent& event, const config::Reposi
   const Branch branch{binding.name, ref};
   const auto update = TRY(update_to(binding, ref, *repository, *actual));
   auto verdicts = update.verdicts;
-  for (Verdict& verdict : judge_ownership(branch, update.update)) verdicts.push_back(std::move(verdict));
+  for (Verdict& verdict : judge_ownership(branch, update.update))
+    verdicts.push_back(std::move(verdict));
   const auto planned = planned_event(event, branch, update, verdicts);
   for (const plan::Affected& affected : update.update.affected) {
     if (!planned.accept) break;
     for (const Manifest& object : affected.plan.objects) {
       if (object.key.kind != "CustomResourceDefinition") continue;
-      crds_.with([&](auto& crds) { crds[affected.application.id.cluster][object.key.identity()] = object.json; });
+      crds_.with([&](auto& crds) {
+        crds[affected.application.id.cluster][object.key.identity()] = object.json;
+      });
     }
   }
-  TRY(store_plan(planned, branch, update));
+  // Before the event counts as planned: whoever waits for that asks next whether it was refused.
   refusals_.with([&](auto& refusals) {
     if (planned.accept) refusals.erase(branch);
     if (!planned.accept) refusals[branch] = {*actual, verdicts};
   });
+  TRY(store_plan(planned, branch, update));
   parts_.hub.touch();
   parts_.jobs_ready();
   return {};
@@ -181,8 +196,10 @@ void Planner::give_up(const queue::StoredEvent& event, const Error& error) {
       refusals[{binding->name, update.ref}] = {update.new_oid, {verdict}};
     });
   }
-  const auto ignored = parts_.ledger.ignore_event(event, "refused: " + printable(error.message, 500));
-  if (!ignored) log::warn("event.not_ignored", {{"event", event.id}, {"message", ignored.error().message}});
+  const auto ignored =
+      parts_.ledger.ignore_event(event, "refused: " + printable(error.message, 500));
+  if (!ignored)
+    log::warn("event.not_ignored", {{"event", event.id}, {"message", ignored.error().message}});
 }
 
 Result<> Planner::plan_event(const queue::StoredEvent& event) {
@@ -192,7 +209,8 @@ Result<> Planner::plan_event(const queue::StoredEvent& event) {
   }
   std::vector<std::string> tracked;
   for (const RefUpdate& ref : event.event.refs) {
-    if (is_tracked(*binding, ref.ref) && std::find(tracked.begin(), tracked.end(), ref.ref) == tracked.end()) {
+    if (is_tracked(*binding, ref.ref) &&
+        std::find(tracked.begin(), tracked.end(), ref.ref) == tracked.end()) {
       tracked.push_back(ref.ref);
     }
   }
@@ -207,7 +225,9 @@ Result<> Planner::plan_event(const queue::StoredEvent& event) {
   return plan_ref(event, *binding, tracked.front());
 }
 
-Result<int> Planner::observe(const config::RepositoryBinding& binding, Trigger trigger, const Actor& actor,
+Result<int> Planner::observe(const config::RepositoryBinding& binding,
+                             Trigger trigger,
+                             const Actor& actor,
                              const std::string& reason) {
   const auto repository = TRY(git::Repository::open(binding.path));
   const auto waiting = TRY(parts_.ledger.store().read<std::vector<queue::StoredEvent>>(
@@ -215,9 +235,10 @@ Result<int> Planner::observe(const config::RepositoryBinding& binding, Trigger t
   const auto waits = [&](const std::string& ref, const std::string& commit) {
     return std::any_of(waiting.begin(), waiting.end(), [&](const queue::StoredEvent& stored) {
       return stored.event.repository == binding.name &&
-             std::any_of(stored.event.refs.begin(), stored.event.refs.end(), [&](const RefUpdate& update) {
-               return update.ref == ref && update.new_oid == commit;
-             });
+             std::any_of(stored.event.refs.begin(), stored.event.refs.end(),
+                         [&](const RefUpdate& update) {
+                           return update.ref == ref && update.new_oid == commit;
+                         });
     });
   };
   int found = 0;
@@ -226,10 +247,13 @@ Result<int> Planner::observe(const config::RepositoryBinding& binding, Trigger t
     const auto actual = TRY(repository->ref(ref));
     const auto base = state(binding.name, ref)->commit;
     if (!actual || *actual == base || waits(ref, *actual)) continue;
-    if (const auto refused = refusal(binding.name, ref); refused && refused->commit == *actual) continue;
+    if (const auto refused = refusal(binding.name, ref); refused && refused->commit == *actual)
+      continue;
     const std::string zero(actual->size(), '0');
     const UnixMillis now = parts_.ledger.clock().now();
-    Event event{binding.name, {{ref, base.empty() ? zero : base, *actual}}, trigger, "", actor, reason, now};
+    Event event{
+        binding.name, {{ref, base.empty() ? zero : base, *actual}}, trigger, "", actor, reason,
+        now};
     event.delivery_id = "scan:" + std::to_string(now) + ":" + std::to_string(++scans_) + ":" + ref;
     if (!TRY(parts_.ledger.accept(event)).duplicate) ++found;
   }
@@ -277,7 +301,8 @@ void Planner::plan_waiting(const std::stop_token& stop) {
     }
     // A repository that cannot be read, a full disk, an engine that died: it stays accepted.
     Later& later = later_[event.id];
-    later.wait = std::min<std::chrono::milliseconds>(later.wait.count() == 0 ? 500ms : later.wait * 2, 30s);
+    later.wait =
+        std::min<std::chrono::milliseconds>(later.wait.count() == 0 ? 500ms : later.wait * 2, 30s);
     later.at = std::chrono::steady_clock::now() + later.wait;
   }
   if (events->size() == kEventsAtOnce && later_.empty()) wake();
@@ -303,34 +328,41 @@ Result<> Planner::load_branch(const config::RepositoryBinding& binding, const st
   if (!commit) return {};
   const auto repository = TRY(git::Repository::open(binding.path));
   auto with = tools(*repository, nullptr);
-  const auto update = TRY(plan::plan_update(plan::RepoState(), *repository, *commit, binding, with));
+  const auto update =
+      TRY(plan::plan_update(plan::RepoState(), *repository, *commit, binding, with));
   if (!update.next) return fail(Errc::invalid, first_reason(update.verdicts));
   adopt({binding.name, ref}, update.next);
   for (const plan::Affected& affected : update.affected) {
     for (const Manifest& object : affected.plan.objects) {
       if (object.key.kind != "CustomResourceDefinition") continue;
-      crds_.with([&](auto& crds) { crds[affected.application.id.cluster][object.key.identity()] = object.json; });
+      crds_.with([&](auto& crds) {
+        crds[affected.application.id.cluster][object.key.identity()] = object.json;
+      });
     }
   }
-  log::info("planner.loaded", {{"repository", binding.name},
-                               {"ref", ref},
-                               {"commit", *commit},
-                               {"applications", static_cast<std::int64_t>(update.next->apps.size())},
-                               {"rendered", update.rendered},
-                               {"from_cache", update.from_cache}});
+  log::info("planner.loaded",
+            {{"repository", binding.name},
+             {"ref", ref},
+             {"commit", *commit},
+             {"applications", static_cast<std::int64_t>(update.next->apps.size())},
+             {"rendered", update.rendered},
+             {"from_cache", update.from_cache}});
   return {};
 }
 
 void Planner::load() {
   if (engine_version().empty()) {
-    log::error("engines.away", {{"message", std::string("plumb-engines does not start: Kustomize is not rendered")}});
+    log::error(
+        "engines.away",
+        {{"message", std::string("plumb-engines does not start: Kustomize is not rendered")}});
   }
   for (const auto& binding : parts_.config.repositories) {
     for (const std::string& branch : binding.branches) {
       const auto loaded = load_branch(binding, "refs/heads/" + branch);
       if (loaded) continue;
-      log::warn("planner.not_loaded",
-                {{"repository", binding.name}, {"branch", branch}, {"message", loaded.error().message}});
+      log::warn(
+          "planner.not_loaded",
+          {{"repository", binding.name}, {"branch", branch}, {"message", loaded.error().message}});
     }
   }
 }

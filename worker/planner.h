@@ -36,12 +36,14 @@ namespace plumb::worker {
 /// A push as it asks to be let in.
 struct PushRequest {
   std::vector<RefUpdate> refs;
-  std::vector<std::string> object_dirs;  ///< quarantine and alternates, besides the repository's own
+  std::vector<std::string>
+      object_dirs;  ///< quarantine and alternates, besides the repository's own
 };
 
 struct JudgedVerdict {
   Verdict verdict;
-  std::vector<plan::SourceLine> source;  ///< the offending line and the one before; never of a Secret
+  std::vector<plan::SourceLine>
+      source;  ///< the offending line and the one before; never of a Secret
 };
 
 struct JudgedApp {
@@ -87,18 +89,19 @@ class Planner {
   explicit Planner(Parts parts);
   ~Planner();
 
-  /// Rebuilds the states of all branches. A repository that cannot be read now is planned afresh later,
-  /// against what the database knows of its applications.
+  /// Rebuilds the states of all branches. A repository that cannot be read now is planned afresh
+  /// later, against what the database knows of its applications.
   void load();
   void start();
   void stop();  ///< ends planning; what is not planned stays accepted
   void wake();
 
-  /// The answer to a push, within the repository's deadline. Kept, so that planning it costs no render.
+  /// The answer to a push, within the repository's deadline. Kept, so that planning it costs no
+  /// render.
   Result<Judgement> judge(const config::RepositoryBinding& binding, const PushRequest& push);
 
-  /// Reads every branch that deploys; an event for each that is not where it was planned and for which
-  /// none waits. Returns how many.
+  /// Reads every branch that deploys; an event for each that is not where it was planned and for
+  /// which none waits. Returns how many.
   Result<int> observe(const config::RepositoryBinding& binding,
                       Trigger trigger,
                       const Actor& actor,
@@ -106,8 +109,11 @@ class Planner {
 
   [[nodiscard]] std::shared_ptr<const plan::RepoState> state(const std::string& repository,
                                                              const std::string& ref) const;
-  [[nodiscard]] std::optional<Refusal> refusal(const std::string& repository, const std::string& ref) const;
+  [[nodiscard]] std::optional<Refusal> refusal(const std::string& repository,
+                                               const std::string& ref) const;
   [[nodiscard]] std::size_t applications_total() const;
+  /// Renders that ran since the start; what the cache answered does not count.
+  [[nodiscard]] std::int64_t renders() const { return renders_; }
 
  private:
   using Branch = std::pair<std::string, std::string>;  // repository, full ref
@@ -131,36 +137,49 @@ class Planner {
   void run(const std::stop_token& stop);
   void plan_waiting(const std::stop_token& stop);
   Result<> plan_event(const queue::StoredEvent& event);
-  Result<> plan_ref(const queue::StoredEvent& event, const config::RepositoryBinding& binding,
+  Result<> plan_ref(const queue::StoredEvent& event,
+                    const config::RepositoryBinding& binding,
                     const std::string& ref);
-  PlannedEvent planned_event(const queue::StoredEvent& event, const Branch& branch, const CachedUpdate& update,
+  PlannedEvent planned_event(const queue::StoredEvent& event,
+                             const Branch& branch,
+                             const CachedUpdate& update,
                              std::vector<Verdict> verdicts);
-  Result<> store_plan(const PlannedEvent& planned, const Branch& branch, const CachedUpdate& update);
+  Result<> store_plan(const PlannedEvent& planned,
+                      const Branch& branch,
+                      const CachedUpdate& update);
   void give_up(const queue::StoredEvent& event, const Error& error);
   void adopt(const Branch& branch, const std::shared_ptr<const plan::RepoState>& next);
   Result<> load_branch(const config::RepositoryBinding& binding, const std::string& ref);
   const config::RepositoryBinding* binding_of(const std::string& repository) const;
 
   // planner_update.cpp
-  Result<CachedUpdate> update_to(const config::RepositoryBinding& binding, const std::string& ref,
-                                 git::Repository& repository, const std::string& commit);
-  Result<CachedUpdate> make_update(const config::RepositoryBinding& binding, const Branch& branch,
-                                   const plan::RepoState& base, git::Repository& repository,
+  Result<CachedUpdate> update_to(const config::RepositoryBinding& binding,
+                                 const std::string& ref,
+                                 git::Repository& repository,
+                                 const std::string& commit);
+  Result<CachedUpdate> make_update(const config::RepositoryBinding& binding,
+                                   const Branch& branch,
+                                   const plan::RepoState& base,
+                                   git::Repository& repository,
                                    const std::string& commit);
   Result<std::map<AppId, Known>> known_apps(const Branch& branch, const plan::RepoState& base);
   plan::UpdateTools tools(git::Repository& repository, std::vector<PlannedEvent::Render>* renders);
-  std::optional<plan::CachedPlan> look_up(const Application& app, git::Repository& repository,
+  std::optional<plan::CachedPlan> look_up(const Application& app,
+                                          git::Repository& repository,
                                           const std::string& tree);
   std::string parameters_hash(const Application& app);
   std::string engine_version();
   std::vector<Verdict> judge_update(const plan::Update& update);
   std::vector<Verdict> judge_ownership(const Branch& branch, const plan::Update& update) const;
-  std::shared_ptr<const plan::ClusterSchema> schema_for(const std::string& cluster, const plan::Update& update);
+  std::shared_ptr<const plan::ClusterSchema> schema_for(const std::string& cluster,
+                                                        const plan::Update& update);
 
   // planner_judge.cpp
   Result<Judgement> judge_now(const config::RepositoryBinding& binding, const PushRequest& push);
-  Result<> judge_ref(const config::RepositoryBinding& binding, git::Repository& repository,
-                     const RefUpdate& update, Judgement& judgement);
+  Result<> judge_ref(const config::RepositoryBinding& binding,
+                     git::Repository& repository,
+                     const RefUpdate& update,
+                     Judgement& judgement);
   std::vector<plan::ObjectChange> changes_of(const plan::Affected& affected);
 
   Parts parts_;
@@ -169,9 +188,11 @@ class Planner {
   Guarded<std::map<Branch, std::shared_ptr<const plan::RepoState>>> states_;
   Guarded<std::map<Branch, Refusal>> refusals_;
   Guarded<std::vector<CachedUpdate>> recent_;  // newest last, bounded
-  Guarded<std::map<std::string, std::map<std::string, std::string>>> crds_;  // cluster → identity → JSON
+  Guarded<std::map<std::string, std::map<std::string, std::string>>>
+      crds_;                        // cluster → identity → JSON
   std::map<EventId, Later> later_;  // of the planning thread: events that could not be planned yet
   std::atomic<std::int64_t> scans_{0};
+  std::atomic<std::int64_t> renders_{0};
   std::mutex mutex_;
   std::condition_variable_any changed_;
   bool look_ = true;

@@ -31,15 +31,19 @@ std::vector<plan::ObjectChange> Planner::changes_of(const plan::Affected& affect
   const auto before = parts_.ledger.store().read<std::vector<Manifest>>(
       [&](sqlite::Connection& db) -> Result<std::vector<Manifest>> {
         const auto row = TRY(queue::find_app(db, affected.application.id));
-        const std::string digest = row && !row->applied_plan.empty() ? row->applied_plan : affected.old_digest;
+        const std::string digest =
+            row && !row->applied_plan.empty() ? row->applied_plan : affected.old_digest;
         if (digest.empty()) return std::vector<Manifest>();
-        return TRY(plan::load_plan(db, digest, parts_.keys.key_of(affected.application.id.project))).objects;
+        return TRY(plan::load_plan(db, digest, parts_.keys.key_of(affected.application.id.project)))
+            .objects;
       });
   return plan::diff_objects(before ? *before : std::vector<Manifest>(), affected.plan.objects);
 }
 
-Result<> Planner::judge_ref(const config::RepositoryBinding& binding, git::Repository& repository,
-                            const RefUpdate& ref, Judgement& judgement) {
+Result<> Planner::judge_ref(const config::RepositoryBinding& binding,
+                            git::Repository& repository,
+                            const RefUpdate& ref,
+                            Judgement& judgement) {
   if (is_zero_oid(ref.new_oid)) {
     judgement.notes.push_back(std::string(branch_of(ref.ref)) +
                               " goes away: its applications stay as they are in their clusters");
@@ -48,11 +52,16 @@ Result<> Planner::judge_ref(const config::RepositoryBinding& binding, git::Repos
   const auto made = TRY(update_to(binding, ref.ref, repository, ref.new_oid));
   const plan::Update& update = made.update;
   std::vector<Verdict> verdicts = made.verdicts;
-  for (Verdict& verdict : judge_ownership({binding.name, ref.ref}, update)) verdicts.push_back(std::move(verdict));
+  for (Verdict& verdict : judge_ownership({binding.name, ref.ref}, update))
+    verdicts.push_back(std::move(verdict));
   judgement.commits += TRY(repository.count_commits(ref.old_oid, ref.new_oid, kMostCommits));
   judgement.changed_files += update.changed_paths;
   judgement.changed_folder = update.changed_folder;
   judgement.rendered += update.rendered;
+  if (update.next) {
+    const auto base = state(binding.name, ref.ref);
+    judgement.applications_total += update.next->apps.size() - base->apps.size();
+  }
   std::set<std::string> refused;
   for (const Verdict& verdict : verdicts) {
     if (verdict.effect == Effect::deny) refused.insert(verdict.application);
@@ -68,12 +77,14 @@ Result<> Planner::judge_ref(const config::RepositoryBinding& binding, git::Repos
     if (!parts_.clusters.schema(id.cluster)) without_schema.insert(id.cluster);
   }
   for (const std::string& cluster : without_schema) {
-    judgement.notes.push_back("no schema of cluster " + cluster + " was ever read: judged structure only");
+    judgement.notes.push_back("no schema of cluster " + cluster +
+                              " was ever read: judged structure only");
   }
   return {};
 }
 
-Result<Judgement> Planner::judge_now(const config::RepositoryBinding& binding, const PushRequest& push) {
+Result<Judgement> Planner::judge_now(const config::RepositoryBinding& binding,
+                                     const PushRequest& push) {
   Judgement judgement;
   judgement.tracked = true;
   judgement.applications_total = applications_total();
@@ -84,7 +95,8 @@ Result<Judgement> Planner::judge_now(const config::RepositoryBinding& binding, c
   return judgement;
 }
 
-Result<Judgement> Planner::judge(const config::RepositoryBinding& binding, const PushRequest& push) {
+Result<Judgement> Planner::judge(const config::RepositoryBinding& binding,
+                                 const PushRequest& push) {
   bool tracked = false;
   for (const RefUpdate& ref : push.refs) tracked = tracked || deploys(binding, ref);
   Judgement late;
@@ -102,8 +114,8 @@ Result<Judgement> Planner::judge(const config::RepositoryBinding& binding, const
     *pending->over = true;
   });
   std::unique_lock lock(pending->mutex);
-  const bool in_time =
-      pending->changed.wait_for(lock, binding.hooks_deadline, [&] { return pending->answer.has_value(); });
+  const bool in_time = pending->changed.wait_for(lock, binding.hooks_deadline,
+                                                 [&] { return pending->answer.has_value(); });
   if (in_time) return *std::move(pending->answer);
   lock.unlock();
   // It goes on by itself: a push that is let in finds its renders made.

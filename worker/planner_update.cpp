@@ -14,7 +14,9 @@ constexpr int kRendersRemembered = 8;
 constexpr std::size_t kUpdatesRemembered = 16;
 constexpr std::string_view kDefinition = "CustomResourceDefinition";
 
-plan::Affected removal(const Application& app, const std::string& digest, const std::string& commit) {
+plan::Affected removal(const Application& app,
+                       const std::string& digest,
+                       const std::string& commit) {
   plan::Affected affected;
   affected.how = plan::Affected::How::removed;
   affected.application = app;
@@ -28,8 +30,9 @@ plan::Affected removal(const Application& app, const std::string& digest, const 
 
 /// Is it applied in the same way?
 bool same_rules(const Application& a, const Application& b) {
-  return a.path == b.path && a.engine == b.engine && a.recurse == b.recurse && a.ns == b.ns && a.sync == b.sync &&
-         a.prune == b.prune && a.on_delete == b.on_delete && a.health_timeout == b.health_timeout;
+  return a.path == b.path && a.engine == b.engine && a.recurse == b.recurse && a.ns == b.ns &&
+         a.sync == b.sync && a.prune == b.prune && a.on_delete == b.on_delete &&
+         a.health_timeout == b.health_timeout;
 }
 
 }  // namespace
@@ -46,13 +49,15 @@ std::string Planner::engine_version() {
 
 /// Everything but the tree that a render depends on.
 std::string Planner::parameters_hash(const Application& app) {
-  std::string text = engine_version() + "\n" + app.path + "\n" + app.ns + "\n" + app.id.cluster + "\n";
+  std::string text =
+      engine_version() + "\n" + app.path + "\n" + app.ns + "\n" + app.id.cluster + "\n";
   text += app.engine ? std::string(to_string(*app.engine)) : "auto";
   text += app.recurse ? "\nrecurse" : "\n";
   return crypto::sha256_hex(text);
 }
 
-std::optional<plan::CachedPlan> Planner::look_up(const Application& app, git::Repository& repository,
+std::optional<plan::CachedPlan> Planner::look_up(const Application& app,
+                                                 git::Repository& repository,
                                                  const std::string& tree) {
   using Found = std::optional<plan::CachedPlan>;
   const std::string hash = parameters_hash(app);
@@ -68,20 +73,25 @@ std::optional<plan::CachedPlan> Planner::look_up(const Application& app, git::Re
   return *std::move(found);
 }
 
-plan::UpdateTools Planner::tools(git::Repository& repository, std::vector<PlannedEvent::Render>* renders) {
+plan::UpdateTools Planner::tools(git::Repository& repository,
+                                 std::vector<PlannedEvent::Render>* renders) {
   return {parts_.engines,
-          [this](const std::string& project) -> const plan::ProjectKey& { return parts_.keys.key_of(project); },
+          [this](const std::string& project) -> const plan::ProjectKey& {
+            return parts_.keys.key_of(project);
+          },
           [this](const std::string& cluster) { return parts_.clusters.scope_of(cluster); },
           [this, &repository](const Application& app, const std::string& tree) {
             return look_up(app, repository, tree);
           },
           [this, renders](const Plan& plan, const Closure& closure) {
-            if (renders != nullptr) renders->push_back({plan, closure, parameters_hash(plan.application)});
+            ++renders_;
+            if (renders != nullptr)
+              renders->push_back({plan, closure, parameters_hash(plan.application)});
           }};
 }
 
-/// The schema of a cluster, with the definitions of this update and of earlier plans laid over it: the
-/// cluster may not serve them yet.
+/// The schema of a cluster, with the definitions of this update and of earlier plans laid over it:
+/// the cluster may not serve them yet.
 std::shared_ptr<const plan::ClusterSchema> Planner::schema_for(const std::string& cluster,
                                                                const plan::Update& update) {
   const auto schema = parts_.clusters.schema(cluster);
@@ -115,9 +125,10 @@ std::vector<Verdict> Planner::judge_update(const plan::Update& update) {
   return verdicts;
 }
 
-/// Objects that an application of another branch or repository holds. Owners in the same branch were
-/// compared when the update was made.
-std::vector<Verdict> Planner::judge_ownership(const Branch& branch, const plan::Update& update) const {
+/// Objects that an application of another branch or repository holds. Owners in the same branch
+/// were compared when the update was made.
+std::vector<Verdict> Planner::judge_ownership(const Branch& branch,
+                                              const plan::Update& update) const {
   std::vector<Verdict> verdicts;
   const auto base = state(branch.first, branch.second);
   for (const plan::Affected& affected : update.affected) {
@@ -130,7 +141,8 @@ std::vector<Verdict> Planner::judge_ownership(const Branch& branch, const plan::
       verdict.application = id.to_string();
       verdict.object = object.key.title();
       verdict.place = object.place;
-      verdict.message = object.key.title() + " on " + id.cluster + " belongs to " + owner->to_string();
+      verdict.message =
+          object.key.title() + " on " + id.cluster + " belongs to " + owner->to_string();
       verdict.hint = "rename yours, or remove it from " + owner->to_string() + " first";
       verdicts.push_back(std::move(verdict));
     }
@@ -139,7 +151,8 @@ std::vector<Verdict> Planner::judge_ownership(const Branch& branch, const plan::
 }
 
 /// The applications that the branch had: by its state, or by the database where there is none.
-Result<std::map<AppId, Planner::Known>> Planner::known_apps(const Branch& branch, const plan::RepoState& base) {
+Result<std::map<AppId, Planner::Known>> Planner::known_apps(const Branch& branch,
+                                                            const plan::RepoState& base) {
   std::map<AppId, Known> known;
   if (!base.commit.empty()) {
     for (const auto& [id, app] : base.apps) known[id] = {app->application, app->plan_digest};
@@ -147,16 +160,19 @@ Result<std::map<AppId, Planner::Known>> Planner::known_apps(const Branch& branch
   }
   const auto rows = TRY(parts_.ledger.store().read<std::vector<queue::AppRow>>(queue::apps));
   for (const queue::AppRow& row : rows) {
-    if (row.application.repository != branch.first || row.ref != branch.second || row.removed) continue;
+    if (row.application.repository != branch.first || row.ref != branch.second || row.removed)
+      continue;
     known[row.application.id] = {row.application, row.wanted_plan};
   }
   return known;
 }
 
-/// The difference to `base`, or, where its tree is gone (a forced push and a gc) or was never read (a
-/// repository that was away when plumbd started), to what is known of its applications.
-Result<Planner::CachedUpdate> Planner::make_update(const config::RepositoryBinding& binding, const Branch& branch,
-                                                   const plan::RepoState& base, git::Repository& repository,
+/// The difference to `base`, or, where its tree is gone (a forced push and a gc) or was never read
+/// (a repository that was away when plumbd started), to what is known of its applications.
+Result<Planner::CachedUpdate> Planner::make_update(const config::RepositoryBinding& binding,
+                                                   const Branch& branch,
+                                                   const plan::RepoState& base,
+                                                   git::Repository& repository,
                                                    const std::string& commit) {
   CachedUpdate made{branch, base.commit, commit, {}, {}, {}};
   auto with = tools(repository, &made.renders);
@@ -186,17 +202,23 @@ Result<Planner::CachedUpdate> Planner::make_update(const config::RepositoryBindi
   return made;
 }
 
-Result<Planner::CachedUpdate> Planner::update_to(const config::RepositoryBinding& binding, const std::string& ref,
-                                                 git::Repository& repository, const std::string& commit) {
+Result<Planner::CachedUpdate> Planner::update_to(const config::RepositoryBinding& binding,
+                                                 const std::string& ref,
+                                                 git::Repository& repository,
+                                                 const std::string& commit) {
   const Branch branch{binding.name, ref};
   const auto base = state(binding.name, ref);
-  const auto known = recent_.with([&](const auto& recent) -> std::optional<CachedUpdate> {
+  auto known = recent_.with([&](const auto& recent) -> std::optional<CachedUpdate> {
     for (const CachedUpdate& cached : recent) {
-      if (cached.branch == branch && cached.base == base->commit && cached.commit == commit) return cached;
+      if (cached.branch == branch && cached.base == base->commit && cached.commit == commit)
+        return cached;
     }
     return std::nullopt;
   });
-  if (known) return *known;
+  if (known) {
+    known->update.rendered = known->update.from_cache = 0;  // nothing runs this time
+    return *std::move(known);
+  }
   CachedUpdate made = TRY(make_update(binding, branch, *base, repository, commit));
   made.verdicts = made.update.verdicts;
   auto more = judge_update(made.update);

@@ -42,7 +42,10 @@ class LinkJournal final : public apply::Journal {
     call.identities = identities;
     return link_.call("GONE", std::move(call));
   }
-  void progress(const std::string& phase, const Counts& counts, int done, int total,
+  void progress(const std::string& phase,
+                const Counts& counts,
+                int done,
+                int total,
                 const std::string& message) override {
     link_.progress({job_, phase, counts, done, total, scrubber_.clean(message)});
   }
@@ -54,8 +57,8 @@ class LinkJournal final : public apply::Journal {
   const Scrubber& scrubber_;
 };
 
-/// The secret values of a plan, as they may come back in somebody's message: as they stand, and what
-/// they are in base64.
+/// The secret values of a plan, as they may come back in somebody's message: as they stand, and
+/// what they are in base64.
 Scrubber scrubber_of(const Plan& plan) {
   Scrubber scrubber;
   for (const Manifest& manifest : plan.objects) {
@@ -89,7 +92,7 @@ Outcome ended_by(const Error& error) {
 Result<Outcome> stages(const JobOrder& job, Link& link, const ClusterOf& cluster_of) {
   FAILPOINT("worker.before_plan");
   apply::ApplyRequest request;
-  auto order = TRY(link.order());                                                    // plan
+  auto order = TRY(link.order());                                                         // plan
   if (!order.hold.empty()) return Outcome{Outcome::Ending::waiting, {}, order.hold, {}};  // gate
   const auto cluster = TRY(cluster_of(job.job.app.cluster, job));
   request.plan = std::move(order.plan);

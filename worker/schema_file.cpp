@@ -1,12 +1,12 @@
 #include "worker/schema_file.h"
 
-#include <unistd.h>
-#include <zstd.h>
-
 #include <cstdio>
 #include <fstream>
 #include <iterator>
+
 #include <nlohmann/json.hpp>
+#include <unistd.h>
+#include <zstd.h>
 
 #include "drivers/json/fields.h"
 #include "drivers/json/json.h"
@@ -37,7 +37,8 @@ std::optional<KeptSnapshot> load_snapshot(const std::string& path) {
   const std::string packed{std::istreambuf_iterator<char>(file), {}};
   const auto text = unpacked(packed);
   if (!text) return std::nullopt;
-  const auto value = json::parse(*text, {.max_bytes = kMaxBytes, .max_depth = 8, .refuse_duplicate_keys = false});
+  const auto value =
+      json::parse(*text, {.max_bytes = kMaxBytes, .max_depth = 8, .refuse_duplicate_keys = false});
   if (!value || json::number(*value, "format") != 1) return std::nullopt;
   auto snapshot = std::make_shared<kube::SchemaSnapshot>();
   snapshot->key = json::text(*value, "key");
@@ -46,16 +47,20 @@ std::optional<KeptSnapshot> load_snapshot(const std::string& path) {
   snapshot->discovery_core = json::text(*value, "discovery_core");
   snapshot->discovery_groups = json::text(*value, "discovery_groups");
   for (const Json& document : json::list(*value, "documents")) {
-    snapshot->documents.push_back({json::text(document, "path"), json::text(document, "hash"),
-                                   std::make_shared<const std::string>(json::text(document, "text"))});
+    snapshot->documents.push_back(
+        {json::text(document, "path"), json::text(document, "hash"),
+         std::make_shared<const std::string>(json::text(document, "text"))});
   }
   return KeptSnapshot{std::move(snapshot), json::number(*value, "read_at")};
 }
 
-Result<> save_snapshot(const std::string& path, const kube::SchemaSnapshot& snapshot, UnixMillis read_at) {
+Result<> save_snapshot(const std::string& path,
+                       const kube::SchemaSnapshot& snapshot,
+                       UnixMillis read_at) {
   Json documents = Json::array();
   for (const auto& document : snapshot.documents) {
-    documents.push_back({{"path", document.path}, {"hash", document.hash}, {"text", *document.text}});
+    documents.push_back(
+        {{"path", document.path}, {"hash", document.hash}, {"text", *document.text}});
   }
   const std::string text = json::canonical({{"format", 1},
                                             {"key", snapshot.key},
@@ -67,7 +72,8 @@ Result<> save_snapshot(const std::string& path, const kube::SchemaSnapshot& snap
                                             {"documents", std::move(documents)}});
   std::string packed(ZSTD_compressBound(text.size()), '\0');
   const auto size = ZSTD_compress(packed.data(), packed.size(), text.data(), text.size(), 3);
-  if (ZSTD_isError(size) != 0U) return fail(Errc::fault, std::string("zstd: ") + ZSTD_getErrorName(size));
+  if (ZSTD_isError(size) != 0U)
+    return fail(Errc::fault, std::string("zstd: ") + ZSTD_getErrorName(size));
   packed.resize(size);
   const std::string beside = path + ".new";
   std::ofstream file(beside, std::ios::binary | std::ios::trunc);

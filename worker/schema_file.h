@@ -18,6 +18,8 @@ struct KeptSnapshot {
 /// nullopt: none, or not readable any more (it is read from the cluster again).
 [[nodiscard]] std::optional<KeptSnapshot> load_snapshot(const std::string& path);
 /// Written beside and renamed: a crash leaves the old one.
-Result<> save_snapshot(const std::string& path, const kube::SchemaSnapshot& snapshot, UnixMillis read_at);
+Result<> save_snapshot(const std::string& path,
+                       const kube::SchemaSnapshot& snapshot,
+                       UnixMillis read_at);
 
 }  // namespace plumb::worker

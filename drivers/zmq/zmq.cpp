@@ -1,11 +1,11 @@
 #include "drivers/zmq/zmq.h"
 
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <array>
 #include <cstdint>
 #include <utility>
+
+#include <sys/eventfd.h>
+#include <unistd.h>
 #include <zmq.hpp>
 
 namespace plumb::zmq {
@@ -30,8 +30,8 @@ Context::~Context() = default;
 struct Socket::Impl {
   Impl(::zmq::context_t& context, Role the_role)
       : role(the_role),
-        socket(context, the_role == Role::router ? ::zmq::socket_type::router
-                                                 : ::zmq::socket_type::dealer),
+        socket(context,
+               the_role == Role::router ? ::zmq::socket_type::router : ::zmq::socket_type::dealer),
         wake_fd(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
   ~Impl() {
     if (wake_fd >= 0) ::close(wake_fd);
@@ -41,9 +41,7 @@ struct Socket::Impl {
 
   /// One whole multipart message, without waiting. nullopt: none, or malformed (dropped).
   std::optional<Message> take();
-  [[nodiscard]] bool readable() {
-    return (socket.get(::zmq::sockopt::events) & ZMQ_POLLIN) != 0;
-  }
+  [[nodiscard]] bool readable() { return (socket.get(::zmq::sockopt::events) & ZMQ_POLLIN) != 0; }
 
   Role role;
   ::zmq::socket_t socket;
@@ -94,8 +92,9 @@ void Socket::send(const Message& message) {
     if (impl_->role == Role::router) parts.emplace_back(message.peer);
     parts.insert(parts.end(), {kProtocol, message.type, message.body});
     for (std::size_t i = 0; i < parts.size(); ++i) {
-      const auto flags = (i + 1 < parts.size() ? ::zmq::send_flags::sndmore : ::zmq::send_flags::none) |
-                         ::zmq::send_flags::dontwait;
+      const auto flags =
+          (i + 1 < parts.size() ? ::zmq::send_flags::sndmore : ::zmq::send_flags::none) |
+          ::zmq::send_flags::dontwait;
       if (!impl_->socket.send(::zmq::buffer(parts[i].data(), parts[i].size()), flags)) return;
     }
   } catch (const ::zmq::error_t&) {

@@ -35,7 +35,9 @@ class Socket {
  public:
   enum class Role { router, dealer };
   /// A router binds, a dealer connects (and waits for the other to come).
-  static Result<std::unique_ptr<Socket>> open(Context& context, Role role, const std::string& endpoint);
+  static Result<std::unique_ptr<Socket>> open(Context& context,
+                                              Role role,
+                                              const std::string& endpoint);
   ~Socket();
 
   /// Queues the message; past the high-water mark or to an unknown peer it is dropped (the
