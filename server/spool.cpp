@@ -33,7 +33,12 @@ struct Record {
 
 Result<Record> read_record(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-  if (fd < 0) return fail(Errc::unavailable, "spool '" + path + "' cannot be read");
+  if (fd < 0) {
+    // Taken by somebody else, or not ours to read; a symbolic link is nothing that a hook wrote.
+    const bool left_alone = errno == ENOENT || errno == EACCES;
+    return fail(left_alone ? Errc::unavailable : Errc::invalid,
+                "spool '" + path + "' cannot be read");
+  }
   Record record;
   struct stat info {};
   const bool good = ::fstat(fd, &info) == 0 && S_ISREG(info.st_mode) &&
