@@ -69,14 +69,6 @@ use_go() {
   export PATH="$(cd / && GOTOOLCHAIN=local "$GO" env GOROOT)/bin:$PATH" GOTOOLCHAIN=local
 }
 
-# build_folder <preset>: one folder for each preset and each copy of the sources. The first copy gets the
-# plain name, which is also that of `cmake --preset`.
-build_folder() {
-  local plain=$CACHE/build/$1 owner
-  owner=$(sed -n 's/^CMAKE_HOME_DIRECTORY:INTERNAL=//p' "$plain/CMakeCache.txt" 2>/dev/null || true)
-  if [ -z "$owner" ] || [ "$owner" = "$ROOT" ] || [ ! -d "$owner" ]; then
-    printf '%s\n' "$plain"
-  else
-    printf '%s-%s\n' "$plain" "$(printf '%s' "$ROOT" | sha256sum | cut -c 1-8)"
-  fi
-}
+# build_folder <preset>: inside the sources, so that every copy has its own and ccache, which sees paths from
+# the root of the copy, finds in a fresh clone what another one compiled.
+build_folder() { printf '%s\n' "$ROOT/build/$1"; }

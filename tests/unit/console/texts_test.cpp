@@ -6,6 +6,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "source_dir.h"
+
 #include "tests/unit/console/typed.h"
 
 namespace plumb::test {

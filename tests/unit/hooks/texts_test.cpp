@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "source_dir.h"
 #include <nlohmann/json.hpp>
 
 #include "drivers/json/fields.h"

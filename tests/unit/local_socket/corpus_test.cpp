@@ -2,6 +2,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "source_dir.h"
+
 #include "tests/fuzz/local_socket_target.h"
 #include "tests/support/catch.h"
 

@@ -1,5 +1,6 @@
 #include <filesystem>
 
+#include "source_dir.h"
 #include <nlohmann/json.hpp>
 
 #include "drivers/json/json.h"

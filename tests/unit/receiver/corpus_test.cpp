@@ -2,6 +2,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "source_dir.h"
+
 #include "tests/fuzz/webhook_target.h"
 #include "tests/support/catch.h"
 

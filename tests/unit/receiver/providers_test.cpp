@@ -3,6 +3,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "source_dir.h"
 #include <nlohmann/json.hpp>
 
 #include "core/oid.h"

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "source_dir.h"
 #include <nlohmann/json.hpp>
 
 #include "drivers/json/json.h"

@@ -1,3 +1,5 @@
+#include "source_dir.h"
+
 #include "tests/unit/validate/cluster.h"
 
 using namespace plumb;

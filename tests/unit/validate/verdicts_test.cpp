@@ -5,6 +5,8 @@
 #include <map>
 #include <set>
 
+#include "source_dir.h"
+
 #include "tests/unit/validate/cluster.h"
 
 using namespace plumb;
