@@ -200,6 +200,8 @@ class ThroughGit final : public Repository {
     process::Spec spec;
     spec.argv = {program_, "--git-dir=" + git_dir_, "cat-file", "--batch"};
     spec.environment = variables_;
+    spec.dies_with_us =
+        false;  // the next read may come from another thread; it ends with its input
     child_.emplace(TRY(process::Child::spawn(spec)));
     return {};
   }
