@@ -257,6 +257,8 @@ class Crash(unittest.TestCase):
                 print(f"  {number + 1} of {len(faults)} faults, {self.pushes} pushes", flush=True)
         while self.pushes < PUSHES:
             self.kill_at_random()
+            if self.pushes % 50 == 0:
+                print(f"  {self.pushes} pushes", flush=True)
 
         self.server.kill()
         self.start()
