@@ -78,7 +78,7 @@ class Shop:
             if what < 0.45:
                 maps[self.dice.choice(list(maps))] = self.number
             elif what < 0.6:
-                maps[f"new-{self.number}-{self.dice.randint(0, 9)}"] = self.number
+                maps[f"new-{self.number}-{app[-1]}{self.dice.randint(0, 9)}"] = self.number
             elif what < 0.75:
                 loose = [m for m in maps if not m.startswith("steady")]
                 if len(loose) > 4:  # below the guard of 30 %
