@@ -8,7 +8,8 @@ namespace plumb::hooks {
 namespace {
 
 constexpr std::size_t kMaxEnd = 14;
-constexpr std::size_t kMaxText = 2000;  // of one message
+constexpr std::size_t kMaxText = 2000;    // of one message
+constexpr std::size_t kMaxCommand = 240;  // longer ones are no commands of ours
 
 std::string ascii(std::string_view untrusted, std::size_t limit) {
   std::string tabless(untrusted.substr(0, limit));
@@ -43,6 +44,55 @@ void wrap_into(std::vector<std::string>& lines,
   } while (!left.empty());
 }
 
+bool is_command(std::string_view part) {
+  for (const std::string_view program : {"plumb ", "git ", "systemctl "}) {
+    if (part.starts_with(program) && part.size() <= kMaxCommand) return true;
+  }
+  return false;
+}
+
+/// `text` cut at double blanks.
+std::vector<std::string> parts_of(std::string_view text) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find("  "), text.size());
+    if (end > 0) parts.emplace_back(text.substr(0, end));
+    text.remove_prefix(end);
+    text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+  }
+  return parts;
+}
+
+void hint_into(std::vector<std::string>& lines, std::string_view text) {
+  const std::vector<std::string> parts = parts_of(ascii(text, kMaxText));
+  std::string line = "hint: ";
+  const auto next_line = [&] {
+    lines.push_back(line);
+    line = "hint:   ";
+  };
+  bool empty = true;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    std::string part = parts[i];
+    const bool joins = i + 1 < parts.size() && part.find(' ') == std::string::npos;  // "then"
+    if (joins && is_command(parts[i + 1])) part += "  " + parts[++i];
+    const std::string gap = empty ? "" : "  ";
+    if (line.size() + gap.size() + part.size() <= kColumns) {
+      line += gap + part;
+    } else if (is_command(parts[i])) {
+      if (!empty) next_line();
+      line += part;
+    } else {
+      if (!empty) next_line();
+      std::vector<std::string> wrapped;
+      wrap_into(wrapped, line, part, "hint:   ");
+      lines.insert(lines.end(), wrapped.begin(), wrapped.end() - 1);
+      line = wrapped.back();
+    }
+    empty = false;
+  }
+  lines.push_back(line);
+}
+
 }  // namespace
 
 std::string plain(std::string_view untrusted, std::size_t limit) {
@@ -56,6 +106,20 @@ std::string plain_tail(std::string_view untrusted, std::size_t limit) {
   if (untrusted.size() > kLongest) untrusted.remove_prefix(untrusted.size() - kLongest);
   std::string made = ascii(untrusted, kLongest);
   if (made.size() > limit) made = "..." + made.substr(made.size() - (limit - 3));
+  return made;
+}
+
+std::string plain_name(std::string_view application, std::size_t limit) {
+  const std::string made = ascii(application, kMaxText);
+  if (made.size() <= limit) return made;
+  const std::size_t end = made.find('/');
+  const std::size_t kept = end == std::string::npos ? 0 : made.size() - end;
+  if (kept == 0 || kept + 7 > limit) return plain_tail(made, limit);
+  return made.substr(0, limit - kept - 3) + "..." + made.substr(end);
+}
+
+std::string padded(std::string made, std::size_t width) {
+  if (made.size() < width) made.resize(width, ' ');
   return made;
 }
 
@@ -77,6 +141,14 @@ void Lines::end(std::string_view line) {
 
 void Lines::end_wrapped(std::string_view first, std::string_view text, std::string_view rest) {
   wrap_into(end_, first, text, rest);
+}
+
+void Lines::hint(std::string_view text) {
+  hint_into(body_, text);
+}
+
+void Lines::end_hint(std::string_view text) {
+  hint_into(end_, text);
 }
 
 std::string Lines::text() const {

@@ -24,8 +24,9 @@ using Json = nlohmann::json;
 using Steady = std::chrono::steady_clock;
 
 constexpr auto kConnect = 2s;
-constexpr auto kQuiet = 300ms;  // all applications rest: nothing comes any more
-constexpr auto kSayYouMayGo = 10s;
+constexpr auto kQuiet = 300ms;    // all applications rest: nothing comes any more
+constexpr auto kGathered = 50ms;  // results that come together are shown together
+constexpr auto kNextWords = 10s;  // at least one line in so long: proxies cut silent connections
 
 struct Pushed {
   std::string repository;
@@ -46,6 +47,46 @@ Result<Question> ask(const Pushed& pushed) {
                        kConnect);
 }
 
+/// What the pusher has seen so far.
+class Shown {
+ public:
+  explicit Shown(const Pushed& pushed) : pushed_(pushed) {}
+
+  /// How long to wait for the next event.
+  [[nodiscard]] std::chrono::milliseconds patience() const {
+    if (progress_.has_results()) return kGathered;
+    return progress_.only_people_can_go_on() ? std::chrono::milliseconds(kQuiet) : 1s;
+  }
+  void event(const Json& value, std::chrono::milliseconds passed) {
+    progress_.take(value);
+    if (!progress_.has_results() || passed - spoke_ > kNextWords / 10)
+      tell(progress_.news(passed), passed);
+  }
+  /// Nothing came within patience().
+  void quiet(std::chrono::milliseconds passed) {
+    tell(progress_.news(passed), passed);
+    if ((told_ ? passed - spoke_ : passed) < kNextWords || passed >= pushed_.wait) return;
+    tell(told_ ? still_waiting_text(passed) : you_may_go_text(pushed_.commit), passed);
+    told_ = true;
+  }
+  [[nodiscard]] bool only_people_can_go_on() const {
+    return !progress_.has_results() && progress_.only_people_can_go_on();
+  }
+  [[nodiscard]] Json items() const { return progress_.items(); }
+
+ private:
+  void tell(const std::string& text, std::chrono::milliseconds passed) {
+    if (text.empty()) return;
+    say(text);
+    spoke_ = passed;
+  }
+
+  const Pushed& pushed_;
+  ProgressText progress_;
+  std::chrono::milliseconds spoke_{};
+  bool told_ = false;
+};
+
 /// Shows events until the rollout has ended, or the time is over, or only a person can go on.
 Result<> follow(const Pushed& pushed) {
   const auto started = Steady::now();
@@ -53,34 +94,29 @@ Result<> follow(const Pushed& pushed) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(Steady::now() - started);
   };
   auto question = TRY(ask(pushed));
-  ProgressText progress;
-  bool may_go = pushed.wait <= kSayYouMayGo;
+  Shown shown(pushed);
   while (passed() < pushed.wait) {
-    const auto left = pushed.wait - passed();
-    const bool resting = progress.only_people_can_go_on();
-    const auto answer =
-        TRY(question.next(resting ? std::min<std::chrono::milliseconds>(left, kQuiet)
-                                  : std::min<std::chrono::milliseconds>(left, 1s)));
+    const bool resting = shown.only_people_can_go_on();
+    const auto answer = TRY(question.next(std::min(pushed.wait - passed(), shown.patience())));
     if (!answer) {
+      shown.quiet(passed());
       if (resting) break;
-      if (!may_go && passed() > kSayYouMayGo) {
-        say("plumb: you can leave (Ctrl-C): the rollout goes on\n");
-        may_go = true;
-      }
       continue;
     }
     const Json value = TRY(json::parse(answer->value));
     if (!answer->final) {
-      say(progress.line(value));
+      shown.event(value, passed());
       continue;
     }
     const bool done = json::flag(value, "done");
+    shown.quiet(passed());
     say(outcome_text(value, pushed.commit,
                      done ? 0ms : std::max<std::chrono::milliseconds>(passed(), 1ms)));
     return {};
   }
-  const bool resting = progress.only_people_can_go_on();
-  say(outcome_text({{"items", progress.items()}}, pushed.commit, resting ? 0ms : pushed.wait));
+  shown.quiet(passed());
+  say(outcome_text({{"items", shown.items()}}, pushed.commit,
+                   shown.only_people_can_go_on() ? 0ms : pushed.wait));
   return {};
 }
 

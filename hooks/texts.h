@@ -23,11 +23,16 @@ namespace plumb::hooks {
 /// plumbd could not be asked. `commit`: the newest that deploys, or "".
 [[nodiscard]] std::string down_text(const Error& why, bool refused, std::string_view commit);
 
-/// Follows Progress events; one line for each change of state. Not thread-safe.
+/// Follows Progress events: one line for each application when it has come to its end or waits for
+/// a person; what is under way only when it takes longer than a second. Not thread-safe.
 class ProgressText {
  public:
-  /// The line (or two) for this event, or "" when nothing changed or enough was said.
-  std::string line(const nlohmann::json& event);
+  /// Remembers what an event says.
+  void take(const nlohmann::json& event);
+  /// The lines for what was taken since the last call, or "". `passed`: since the beginning.
+  std::string news(std::chrono::milliseconds passed);
+  /// True when news() has more to say than what is under way.
+  [[nodiscard]] bool has_results() const { return !ended_.empty(); }
   /// True when every application seen has come to rest and at least one waits for a person.
   [[nodiscard]] bool only_people_can_go_on() const;
   /// The last event of each application, as a result's "items".
@@ -35,11 +40,17 @@ class ProgressText {
 
  private:
   struct Seen {
-    std::string key;
     std::string event;  // JSON
     std::string state;
+    std::string shown;  // what its last line said
+    std::int64_t done = 0, total = 0;
   };
+  std::string said(const std::string& application, std::chrono::milliseconds passed);
+
   std::map<std::string, Seen> seen_;
+  std::vector<std::string> ended_;
+  std::chrono::milliseconds looked_{};
+  std::size_t names_ = 0, counts_ = 0;  // widths
   std::size_t lines_ = 0;
 };
 
@@ -53,7 +64,12 @@ class ProgressText {
 /// `-o plumb.nowait`
 [[nodiscard]] std::string not_waiting_text(std::string_view commit);
 
-/// "plumb: checking ... 4 s", for proxies that cut silent connections.
+/// "plumb: waiting ... 20 s", for proxies that cut silent connections.
+[[nodiscard]] std::string still_waiting_text(std::chrono::milliseconds so_far);
+/// The first time, with what Ctrl-C does.
+[[nodiscard]] std::string you_may_go_text(std::string_view commit);
+
+/// "plumb: checking ... 4 s"
 [[nodiscard]] std::string still_checking_text(std::chrono::milliseconds so_far);
 
 }  // namespace plumb::hooks

@@ -22,12 +22,9 @@ constexpr std::size_t kMaxFindings = 10;
 constexpr std::size_t kFindingLines = 7;  // the most that is usual
 constexpr std::size_t kRoom = 42;         // lines for all findings; the end needs the rest
 constexpr std::size_t kMaxApps = 8;
+constexpr std::size_t kTitleColumn = 26;
+constexpr std::size_t kOwner = 52;
 constexpr std::size_t kMaxChanges = 4;  // of one application
-
-std::string padded(std::string made, std::size_t width) {
-  if (made.size() < width) made.resize(width, ' ');
-  return made;
-}
 
 /// "web/dev" of "web/dev@eu-1"
 std::string without_cluster(const std::string& application) {
@@ -74,7 +71,34 @@ void add_source(Lines& lines, const Json& verdict) {
   lines.wrap(kBar, message, std::string(kBar) + "  ");
 }
 
-void add_finding(Lines& lines, const Json& verdict) {
+/// "infra/dev@eu-1": whom a finding says that the object belongs to; "" for other findings.
+std::string owner_of(const Json& finding) {
+  constexpr std::string_view kWords = "belongs to ";
+  const std::string message = text(finding, "message");
+  const std::size_t at = message.rfind(kWords);
+  if (text(finding, "rule") != "owner.conflict" || at == std::string::npos) return "";
+  return plain_name(message.substr(at + kWords.size()), kOwner);
+}
+
+bool is_of_push(const Json& verdict, const std::string& application) {
+  const Json& apps = list(verdict, "applications");
+  return std::any_of(apps.begin(), apps.end(),
+                     [&](const Json& app) { return text(app, "application") == application; });
+}
+
+void add_owners(Lines& lines, const Json& verdict, const Json& finding) {
+  const std::string owner = owner_of(finding);
+  const std::string claimer = plain_name(text(finding, "application"), kOwner);
+  const std::size_t width = std::max(owner.size(), claimer.size());
+  const auto line = [&](const char* words, const std::string& name, const char* note) {
+    const std::string whole = words + padded(name, width) + note;
+    lines.add(whole.size() <= kColumns ? whole : words + name);
+  };
+  line("    belongs to   ", owner, is_of_push(verdict, owner) ? "   (this push too)" : "");
+  line("    claimed by   ", claimer, "   (this push)");
+}
+
+void add_finding(Lines& lines, const Json& whole, const Json& verdict) {
   lines.add("");
   const std::string object = text(verdict, "object");
   const std::string about = object.empty() ? text(verdict, "application") : object;
@@ -85,9 +109,12 @@ void add_finding(Lines& lines, const Json& verdict) {
     const bool fits = !about.empty() && place.size() + about.size() + 5 <= kColumns;
     lines.add("  " + place + (fits ? "   " + plain(about) : ""));
   }
-  add_source(lines, verdict);
-  if (const auto hint = text(verdict, "hint"); !hint.empty())
-    lines.wrap("hint: ", hint, "hint:   ");
+  if (owner_of(verdict).empty()) {
+    add_source(lines, verdict);
+  } else {
+    add_owners(lines, whole, verdict);
+  }
+  if (const auto hint = text(verdict, "hint"); !hint.empty()) lines.hint(hint);
 }
 
 std::string headline(const Json& verdict, std::size_t denials) {
@@ -95,6 +122,13 @@ std::string headline(const Json& verdict, std::size_t denials) {
   if (flag(verdict, "deadline_passed")) {
     return head + "only " + std::to_string(number(verdict, "judged")) + " of " +
            std::to_string(list(verdict, "applications").size()) + " were checked";
+  }
+  const Json& all = list(verdict, "verdicts");
+  const auto owned = std::count_if(all.begin(), all.end(),
+                                   [](const Json& finding) { return !owner_of(finding).empty(); });
+  if (owned > 0 && static_cast<std::size_t>(owned) == denials) {
+    return head + (owned == 1 ? "object has another owner"
+                              : std::to_string(owned) + " objects have another owner");
   }
   std::set<std::string> invalid;
   for (const Json& finding : list(verdict, "verdicts")) {
@@ -112,8 +146,10 @@ std::string headline(const Json& verdict, std::size_t denials) {
 void add_also_checked(Lines& lines, const Json& verdict) {
   std::string good;
   std::size_t count = 0;
+  std::set<std::string> owners;  // they were named already
+  for (const Json& finding : list(verdict, "verdicts")) owners.insert(owner_of(finding));
   for (const Json& app : list(verdict, "applications")) {
-    if (!flag(app, "ok")) continue;
+    if (!flag(app, "ok") || owners.contains(text(app, "application"))) continue;
     if (++count <= 3)
       good += (good.empty() ? "" : ", ") + without_cluster(text(app, "application")) + " ok";
   }
@@ -136,7 +172,7 @@ std::string refused(const Json& verdict) {
   lines.add(headline(verdict, denials.size()));
   std::size_t shown = 0;
   while (shown < std::min(denials.size(), kMaxFindings) && lines.size() + kFindingLines <= kRoom) {
-    add_finding(lines, *denials[shown++]);
+    add_finding(lines, verdict, *denials[shown++]);
   }
   if (denials.size() > shown) {
     lines.end("");
@@ -149,26 +185,74 @@ std::string refused(const Json& verdict) {
   return lines.text();
 }
 
-std::string sign_and_title(const Json& change) {
-  const std::string op = text(change, "op");
-  return (op == "+" || op == "-" ? op : "~") + " " + padded(plain(text(change, "title"), 40), 24);
+/// Where the last part of a name begins that both texts share: behind the last '/', ':' or '@'.
+std::size_t shared_part(const std::string& old, const std::string& now, std::size_t same) {
+  if (same == 0 || same == std::min(old.size(), now.size())) return 0;
+  const std::size_t at = old.find_last_of("/:@", same - 1);
+  return at == std::string::npos ? 0 : at + 1;
 }
 
-std::string first_field(const Json& change) {
+/// The end of `value` from the '/' before `from` on, or from there, or from just before `differs`.
+std::string from_part(const std::string& value,
+                      std::size_t from,
+                      std::size_t differs,
+                      std::size_t room) {
+  if (value.size() <= room) return value;
+  std::size_t begin = from < 2 ? std::string::npos : value.rfind('/', from - 2);
+  if (begin == std::string::npos || value.size() - begin + 3 > room) begin = from;
+  if (value.size() - begin + 3 > room && differs > begin + 8) begin = differs - 4;
+  return plain(begin == 0 ? value : "..." + value.substr(begin), room);
+}
+
+/// "registry/web:2.0.3", "registry/web:2.1.0" -> ".../web:2.0.3 -> 2.1.0": what differs is seen.
+std::string old_and_new(const std::string& old,
+                        const std::string& now,
+                        std::size_t room,
+                        bool is_image) {
+  if (!is_image && old.size() + now.size() + 4 <= room) return old + " -> " + now;
+  const auto differ = std::mismatch(old.begin(), old.end(), now.begin(), now.end());
+  const auto same = static_cast<std::size_t>(differ.first - old.begin());
+  const std::size_t part = shared_part(old, now, same);
+  const std::size_t half = (room - 4) / 2;
+  if (part > 0) {
+    const std::string right = from_part(now.substr(part), 0, same - part, half);
+    return from_part(old, part, same, room - 4 - right.size()) + " -> " + right;
+  }
+  if (old.size() + now.size() + 4 <= room) return old + " -> " + now;
+  const std::string right =
+      from_part(now, 0, same, std::max(half, room - 4 - std::min(room - 4, old.size())));
+  return from_part(old, 0, same, room - 4 - right.size()) + " -> " + right;
+}
+
+std::string first_field(const Json& change, std::size_t room) {
+  constexpr std::size_t kLongest = 1000;
   const Json& fields = list(change, "fields");
-  if (text(change, "op") == "-") return "removed by this change";
+  if (text(change, "op") == "-") return "deleted by this change";
   if (flag(change, "masked")) return "a secret value, not shown";
   if (fields.empty()) return "";
   const Json& field = fields.front();
-  const std::string old = text(field, "old");
-  const std::string now = text(field, "new");
+  const std::string old = plain(text(field, "old"), kLongest);
+  const std::string now = plain(text(field, "new"), kLongest);
   const std::string path = text(field, "path");
-  return plain(path.substr(path.rfind('.') + 1), 24) + " " +
-         (old.empty() ? "" : plain(old, 20) + " -> ") + plain(now, 20) +
-         (fields.size() > 1 ? " (+" + std::to_string(fields.size() - 1) + ")" : "");
+  const std::string name = plain(path.substr(path.rfind('.') + 1), 20) + " ";
+  const std::string more = fields.size() > 1 ? " (+" + std::to_string(fields.size() - 1) + ")" : "";
+  room -= std::min(room, name.size() + more.size());
+  if (room < 12) return plain(name, name.size() - 1) + more;
+  if (old.empty()) return name + plain(now, room) + more;
+  if (now.empty()) return name + plain(old, room - 8) + " removed" + more;
+  return name + old_and_new(old, now, room, name == "image ") + more;
 }
 
-void add_application(Lines& lines, const Json& app) {
+/// What the columns of applications and of objects need.
+struct Widths {
+  std::size_t name = 0, counts = 5, title = 0;
+};
+
+std::string title_of(const Json& change) {
+  return plain_name(text(change, "title"), kNameColumn);
+}
+
+std::string counts_of(const Json& app) {
   std::string counts;
   const auto count = [&](const char* key, const char* sign) {
     if (const auto n = number(app, key); n > 0)
@@ -177,15 +261,40 @@ void add_application(Lines& lines, const Json& app) {
   count("configured", "~");
   count("created", "+");
   count("pruned", "-");
+  return counts;
+}
+
+Widths widths_of(const Json& apps) {
+  Widths made;
+  std::size_t shown = 0;
+  for (const Json& app : apps) {
+    made.name = std::max(made.name, plain_name(text(app, "application")).size());
+    made.counts = std::max(made.counts, counts_of(app).size());
+    if (++shown > kMaxApps) continue;
+    std::size_t changes = 0;
+    for (const Json& change : list(app, "changes")) {
+      if (++changes > kMaxChanges) break;
+      // A long title moves its own line alone: the values are worth more than the column.
+      made.title = std::min(std::max(made.title, title_of(change).size()), kTitleColumn);
+    }
+  }
+  return made;
+}
+
+void add_application(Lines& lines, const Json& app, const Widths& widths) {
+  const std::string counts = counts_of(app);
   const std::string how = text(app, "how");
-  if (how == "added" || how == "removed") counts += (counts.empty() ? "" : "   ") + how;
-  lines.add("  " + padded(plain(text(app, "application"), 40), 20) + " " +
-            (counts.empty() ? "no change" : counts));
+  lines.add("  " + padded(plain_name(text(app, "application")), widths.name) + "   " +
+            padded(counts.empty() ? "no change" : counts, widths.counts) +
+            (how == "added" || how == "removed" ? "   " + how : ""));
   const Json& changes = list(app, "changes");
   std::size_t shown = 0;
   for (const Json& change : changes) {
     if (++shown > kMaxChanges) break;
-    lines.add("    " + sign_and_title(change) + " " + first_field(change));
+    const std::string op = text(change, "op");
+    const std::string begin = "    " + (op == "+" || op == "-" ? op : "~") + " " +
+                              padded(title_of(change), widths.title) + "   ";
+    lines.add(begin + first_field(change, kColumns - begin.size()));
   }
   if (changes.size() > kMaxChanges)
     lines.add("    and " + std::to_string(changes.size() - kMaxChanges) + " more");
@@ -196,11 +305,14 @@ bool changes_nothing(const Json& app) {
          text(app, "how") == "changed";
 }
 
-std::string untouched(const Json& verdict, const char* verb) {
+std::string untouched(const Json& verdict, bool read_by_some) {
+  const auto files = number(verdict, "changed_files");
+  if (files == 0) return "no file changed, nothing to do";
   const std::string folder = plain_tail(text(verdict, "changed_folder"), 24);
-  return std::string("plumb: no application ") + verb + " the " +
-         counted(number(verdict, "changed_files"), "changed file") +
-         (folder.empty() ? "" : " (" + folder + ")");
+  const std::string which =
+      counted(files, "changed file") + (folder.empty() ? "" : " (" + folder + ")");
+  return read_by_some ? "no application changes: " + which + ", same objects"
+                      : "no application uses the " + which;
 }
 
 std::string accepted(const Json& verdict) {
@@ -208,7 +320,7 @@ std::string accepted(const Json& verdict) {
   const Json& apps = list(verdict, "applications");
   const bool quiet = std::all_of(apps.begin(), apps.end(), changes_nothing);
   if (quiet) {
-    lines.add(untouched(verdict, apps.empty() ? "uses" : "changes by"));
+    lines.wrap("plumb: ", untouched(verdict, !apps.empty()), "  ");
   } else {
     const std::string head = "plumb: " + counted(number(verdict, "commits"), "commit") +
                              (number(verdict, "commits") == 1 ? " touches " : " touch ") +
@@ -216,9 +328,10 @@ std::string accepted(const Json& verdict) {
                              counted(number(verdict, "applications_total"), "application");
     lines.add(padded(head, 54) + "  checked " + seconds(number(verdict, "checked_ms")));
     lines.add("");
+    const Widths widths = widths_of(apps);
     std::size_t shown = 0;
     for (const Json& app : apps) {
-      if (++shown <= kMaxApps) add_application(lines, app);
+      if (++shown <= kMaxApps) add_application(lines, app, widths);
     }
     if (apps.size() > kMaxApps)
       lines.add("  and " +
@@ -244,7 +357,7 @@ std::string refused_text(const Error& why) {
   Lines lines;
   lines.wrap("error: push refused, nothing changed: ", why.message, "  ");
   if (!why.where.empty()) lines.add("  " + plain_tail(why.where, 60));
-  if (!why.hint.empty()) lines.end_wrapped("hint: ", why.hint, "hint:   ");
+  if (!why.hint.empty()) lines.end_hint(why.hint);
   return lines.text();
 }
 

@@ -2,6 +2,7 @@
 /// then fails, so that an update cannot pass as a test.
 #include "hooks/texts.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -9,6 +10,7 @@
 #include "source_dir.h"
 #include <nlohmann/json.hpp>
 
+#include "core/text.h"
 #include "drivers/json/fields.h"
 #include "hooks/lines.h"
 #include "tests/support/catch.h"
@@ -37,22 +39,31 @@ std::string render(const Json& input) {
   if (what == "not_followed") return not_followed_text(error_of(value), kCommit);
   ProgressText progress;
   std::string text;
-  for (const Json& event : json::list(input, "events")) text += progress.line(event);
+  std::chrono::milliseconds at{};
+  for (const Json& event : json::list(input, "events")) {
+    at = std::chrono::milliseconds(json::number(event, "at"));
+    progress.take(event);
+    if (at > 0ms) text += progress.news(at);
+  }
+  text += progress.news(at);
   return text +
          outcome_text(value, kCommit, std::chrono::milliseconds(json::number(input, "waited_ms")));
 }
 
 void check_shape(const std::string& text) {
   std::size_t lines = 0;
-  std::size_t columns = 0;
-  for (const char c : text) {
-    const bool fine = c == '\n' || (c >= 0x20 && c < 0x7f);
-    REQUIRE(fine);
-    columns = c == '\n' ? 0 : columns + 1;
-    lines += c == '\n' ? 1 : 0;
-    REQUIRE(columns <= kColumns);
+  for (const std::string& line : split(text, '\n')) {
+    CAPTURE(line);
+    // Only a command may be longer, alone on its line: it is there to be copied.
+    const std::size_t words = line.find_first_not_of(' ', line.starts_with("hint:") ? 5 : 0);
+    const bool is_command = line.starts_with("hint:") && words != std::string::npos &&
+                            line.compare(words, 6, "plumb ") == 0 &&
+                            line.find("  ", words) == std::string::npos;
+    REQUIRE((line.size() <= kColumns || is_command));
+    REQUIRE(std::all_of(line.begin(), line.end(), [](char c) { return c >= 0x20 && c < 0x7f; }));
+    ++lines;
   }
-  REQUIRE(lines <= kMaxLines);
+  REQUIRE(lines <= kMaxLines + 1);
   REQUIRE((text.empty() || text.back() == '\n'));
 }
 
@@ -106,11 +117,14 @@ TEST_CASE("hostile text stays within 50 lines of 70 columns of ASCII, and forges
   ProgressText progress;
   std::string followed;
   for (int i = 0; i < 5000; ++i) {
-    followed += progress.line({{"application", evil + std::to_string(i)},
-                               {"state", evil + std::to_string(i)},
-                               {"phase", evil},
-                               {"message", evil},
-                               {"elapsed_ms", -1}});
+    progress.take({{"application", evil + std::to_string(i)},
+                   {"state", i % 2 == 0 ? evil + std::to_string(i) : "failed"},
+                   {"phase", evil},
+                   {"message", evil},
+                   {"created", i},
+                   {"total", -i},
+                   {"elapsed_ms", -1}});
+    followed += progress.news(std::chrono::seconds(i));
   }
   std::vector<std::string> texts{verdict_text(verdict),
                                  refused_text({Errc::invalid, evil, evil, evil}),
@@ -139,7 +153,9 @@ TEST_CASE("values of any other type than expected are empty ones") {
                        {"commits", odd}};
     check_shape(verdict_text(verdict));
     check_shape(outcome_text({{"items", odd}, {"refused", odd}}, kCommit, 0ms));
-    check_shape(ProgressText().line({{"application", odd}, {"state", odd}}));
+    ProgressText progress;
+    progress.take({{"application", odd}, {"state", odd}});
+    check_shape(progress.news(2s));
   }
 }
 
@@ -151,4 +167,47 @@ TEST_CASE("a line is cut where it must be, a path at its beginning") {
   CHECK(plain_tail("some/very/long/path.yaml", 12) == "...path.yaml");
   CHECK(counted(1, "file") == "1 file");
   CHECK(counted(0, "file") == "0 files");
+}
+
+TEST_CASE("a command in a hint is never broken, and words that join commands go with them") {
+  const auto hint = [](std::string_view text) {
+    Lines lines;
+    lines.hint(text);
+    return lines.text();
+  };
+  CHECK(hint("plumb diff web/dev   then  plumb sync web/dev") ==
+        "hint: plumb diff web/dev  then  plumb sync web/dev\n");
+  CHECK(hint("plumb diff many/default@eu-1   then  plumb sync many/default@eu-1 --plan ec3663") ==
+        "hint: plumb diff many/default@eu-1\n"
+        "hint:   then  plumb sync many/default@eu-1 --plan ec3663\n");
+  const std::string name = std::string(60, 'a') + "/default@eu-1";
+  CHECK(hint("fix it and push, or  plumb rollback " + name) ==
+        "hint: fix it and push, or\nhint:   plumb rollback " + name + "\n");
+  const std::string words = hint("plumb " + std::string(300, 'x'));
+  CHECK(words.size() > 300);
+  check_shape(words);
+}
+
+TEST_CASE("a name that is cut keeps its environment and its cluster") {
+  CHECK(plain_name("web/dev@eu-1") == "web/dev@eu-1");
+  CHECK(plain_name("a-very-long-application-name/staging@eu-1") ==
+        "a-very-long-appl.../staging@eu-1");
+  CHECK(plain_name(std::string(50, 'x')) == "..." + std::string(29, 'x'));
+  CHECK(plain_name("a/" + std::string(50, 'x')).size() == kNameColumn);
+}
+
+TEST_CASE("a rollout that is quick is one line; a slow one says what it is at, each state once") {
+  const auto event = [](const char* state, const char* phase) {
+    return Json{{"application", "web/dev@eu-1"}, {"state", state}, {"phase", phase}};
+  };
+  ProgressText progress;
+  progress.take(event("running", "applying 1/1"));
+  CHECK(progress.news(900ms).empty());
+  progress.take(event("running", "health"));
+  CHECK(progress.news(1100ms) == "\n  web/dev@eu-1   health\n");
+  CHECK(progress.news(5s).empty());
+  progress.take(event("waiting", "waiting"));
+  CHECK(progress.has_results());
+  CHECK(progress.news(5s) == "  web/dev@eu-1   waiting\n");
+  CHECK(progress.only_people_can_go_on());
 }
