@@ -51,12 +51,19 @@ std::string diff_text(const Json& answer, const Style& style) {
     removed += json::text(change, "op") == "-" ? 1 : 0;
   }
   const auto changed = static_cast<int>(changes.size()) - added - removed;
-  text += "   " + std::to_string(changed) + " changed, " + std::to_string(added) + " added, " +
-          std::to_string(removed) + " deleted\n\n";
+  std::string counts;
+  const auto count = [&](int n, const char* what) {
+    if (n > 0) counts += (counts.empty() ? "" : ", ") + std::to_string(n) + " " + what;
+  };
+  count(changed, "changed");
+  count(added, "added");
+  count(removed, "deleted");
+  text += "   " + counts + "\n\n";
   for (const Json& change : changes) text += change_text(change, style);
   const std::string plan = shown(json::text(answer, "plan").substr(0, 12));
-  return text + "\n" + count_of(unchanged, "object") + " unchanged. Plan digest " + plan +
-         ".\nApply: plumb sync " + name + " --plan " + plan + "     exit code 1: differences\n";
+  return text + "\n" + (unchanged > 0 ? count_of(unchanged, "object") + " unchanged. " : "") +
+         "Plan digest " + plan + ".\nApply: plumb sync " + name + " --plan " + plan +
+         "     exit code 1: differences\n";
 }
 
 }  // namespace plumb::console

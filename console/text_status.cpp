@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "console/texts.h"
@@ -10,6 +12,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t kMostNeeds = 20;
+constexpr std::size_t kName = 64;
 
 std::string counts_line(const Json& counts, const Style& style) {
   std::string line;
@@ -36,7 +39,62 @@ std::string git_word(const Json& app) {
   return json::flag(app, "suspended") ? "suspended" : json::text(app, "git");
 }
 
+/// "web/prod@eu-1 waits: manual sync" -> "manual sync": name and state stand in front of it.
+std::string without_name(const Json& need) {
+  std::string message = json::text(need, "message");
+  for (const std::string& beginning : {json::text(need, "application") + " ",
+                                       std::string("waits: "), std::string("is suspended: ")}) {
+    if (message.starts_with(beginning)) message.erase(0, beginning.size());
+  }
+  return message;
+}
+
+std::string need_text(const Json& need, std::size_t column, const Style& style) {
+  const std::string name = shown(json::text(need, "application"), kName);
+  const std::string state = shown(json::text(need, "state"), 20);
+  const auto pad = [](const std::string& text, std::size_t width) {
+    return std::string(text.size() < width ? width - text.size() : 0, ' ') + "  ";
+  };
+  std::string text = "  " + name + pad(name, column) + painted(state, paint_of(state), style) +
+                     pad(state, 9) + shown(without_name(need)) + "\n";
+  for (const std::string& line : command_lines(json::text(need, "next")))
+    text += std::string(column + 4, ' ') + line + "\n";
+  return text;
+}
+
+std::string needs_text(const Json& needs, const Style& style) {
+  std::size_t column = 0;
+  for (const Json& need : needs)
+    column = std::max(column, shown(json::text(need, "application"), kName).size());
+  std::string text = "\n" + painted("NEEDS YOU", Paint::strong, style) + "\n";
+  std::size_t told = 0;
+  for (const Json& need : needs) {
+    if (++told > kMostNeeds) {
+      return text + "  and " + std::to_string(needs.size() - kMostNeeds) + " more:  plumb apps\n";
+    }
+    text += need_text(need, column, style);
+  }
+  return text;
+}
+
 }  // namespace
+
+std::vector<std::string> command_lines(const std::string& next) {
+  std::vector<std::string> lines;
+  for (std::size_t at = 0; at < next.size();) {
+    const std::size_t end = std::min(next.find("  ", at), next.size());
+    const std::string part = shown(next.substr(at, end - at), 400);
+    // "then", "or": they go with the command behind them.
+    const bool joins = !lines.empty() && lines.back().find(' ') == std::string::npos;
+    if (joins) {
+      lines.back() += "  " + part;
+    } else if (!part.empty()) {
+      lines.push_back(part);
+    }
+    at = std::min(next.find_first_not_of(' ', end), next.size());
+  }
+  return lines;
+}
 
 std::string status_text(const Json& answer, const Style& style) {
   const Json& counts = json::object(answer, "applications");
@@ -50,22 +108,11 @@ std::string status_text(const Json& answer, const Style& style) {
   }
   text += unreachable_clusters(clusters, style);
   const Json& needs = json::list(answer, "needs_you");
-  if (needs.empty()) return text;
-  text += "\n" + painted("NEEDS YOU", Paint::strong, style) + "\n";
-  std::size_t told = 0;
-  for (const Json& need : needs) {
-    if (++told > kMostNeeds) {
-      text += "  and " + std::to_string(needs.size() - kMostNeeds) + " more:  plumb apps\n";
-      break;
-    }
-    const std::string state = shown(json::text(need, "state"), 20);
-    const std::string space(state.size() < 11 ? 13 - state.size() : 2, ' ');
-    text += "  " + painted(state, paint_of(state), style) + space +
-            shown(json::text(need, "message")) + "\n";
-    if (const auto next = json::text(need, "next"); !next.empty())
-      text += std::string(15, ' ') + shown(next) + "\n";
-  }
-  return text;
+  const auto healthy = json::number(counts, "healthy");
+  if (needs.empty()) return text + (healthy > 0 ? "\nnothing needs you\n" : "");
+  text += needs_text(needs, style);
+  if (healthy == 0) return text;
+  return text + "\n" + count_of(healthy, "healthy application") + " not listed; all:  plumb apps\n";
 }
 
 std::string apps_text(const Json& answer, const Style& style) {
@@ -119,8 +166,8 @@ std::string app_text(const Json& answer, const Style& style) {
 
 std::string why_text(const Json& answer, const Style& style) {
   std::string text = shown(json::text(answer, "sentence"), 1000) + "\n";
-  const auto next = json::text(answer, "next");
-  if (!next.empty()) text += painted("hint:", Paint::faint, style) + " " + shown(next) + "\n";
+  for (const std::string& line : command_lines(json::text(answer, "next")))
+    text += painted("hint:", Paint::faint, style) + " " + line + "\n";
   return text;
 }
 

@@ -33,7 +33,8 @@ std::string progress_text(const Json& event, const Style& style) {
   }
   if (const auto counts = counts_of(event); !counts.empty()) text += "   " + counts;
   text += "   " + span_text(json::number(event, "elapsed_ms"));
-  if (const auto message = json::text(event, "message"); !message.empty())
+  // How much was written, in words, says what the counts say.
+  if (const auto message = json::text(event, "message"); !message.empty() && state != "healthy")
     text += "   " + shown(message);
   return text + "\n";
 }
@@ -48,9 +49,9 @@ std::string wait_text(const Json& answer, const Style& style) {
     good += state == "healthy" ? 1 : 0;
     if (!style.terminal) continue;
     text += "  " + progress_text(item, style);
-    const auto next = json::text(item, "next");
-    if (state != "healthy" && state != "superseded" && !next.empty())
-      text += "      " + shown(next) + "\n";
+    if (state == "healthy" || state == "superseded") continue;
+    for (const std::string& line : command_lines(json::text(item, "next")))
+      text += "      " + line + "\n";
   }
   if (!style.terminal) {
     Table table({"APPLICATION", "STATE", "PHASE", "MESSAGE", "NEXT"});
@@ -67,8 +68,7 @@ std::string wait_text(const Json& answer, const Style& style) {
                          : shown(note)) +
            "\n";
   }
-  const std::string of =
-      std::to_string(good) + " of " + count_of(total, "application") + " healthy\n";
+  const std::string of = std::to_string(good) + " of " + std::to_string(total) + " healthy\n";
   if (!done) return text + painted("time is over", Paint::warn, style) + ": " + of;
   return text +
          (json::flag(answer, "ok") ? painted("done", Paint::good, style)

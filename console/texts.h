@@ -1,12 +1,16 @@
 #pragma once
 /// Answers of the server as text. Pure functions; golden files are in tests/golden/console.
 #include <string>
+#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
 #include "console/output.h"
 
 namespace plumb::console {
+
+/// "plumb diff A   then  plumb sync A" as lines of one command each, so that each can be copied.
+[[nodiscard]] std::vector<std::string> command_lines(const std::string& next);
 
 // text_status.cpp
 [[nodiscard]] std::string status_text(const nlohmann::json& answer, const Style& style);

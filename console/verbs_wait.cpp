@@ -69,6 +69,11 @@ Result<int> wait(const Typed& typed, Console& console) {
   if (timeout > kMost) return fail(Errc::invalid, "--timeout is at most 24h");
   const auto until = Steady::now() + std::chrono::milliseconds(timeout);
   const auto tell = [&](const Json& event) {
+    // On a terminal the answer says how each ended.
+    const std::string state = json::text(event, "state");
+    if (console.style.terminal &&
+        (state == "healthy" || state == "failed" || state == "superseded"))
+      return;
     console.err << progress_text(event, Style{}) << std::flush;
   };
   for (;;) {
