@@ -42,8 +42,8 @@ std::string git_word(const Json& app) {
 /// "web/prod@eu-1 waits: manual sync" -> "manual sync": name and state stand in front of it.
 std::string without_name(const Json& need) {
   std::string message = json::text(need, "message");
-  for (const std::string& beginning : {json::text(need, "application") + " ",
-                                       std::string("waits: "), std::string("is suspended: ")}) {
+  for (const std::string& beginning :
+       {json::text(need, "application") + " ", std::string("waits: "), std::string("is ")}) {
     if (message.starts_with(beginning)) message.erase(0, beginning.size());
   }
   return message;
@@ -109,7 +109,8 @@ std::string status_text(const Json& answer, const Style& style) {
   text += unreachable_clusters(clusters, style);
   const Json& needs = json::list(answer, "needs_you");
   const auto healthy = json::number(counts, "healthy");
-  if (needs.empty()) return text + (healthy > 0 ? "\nnothing needs you\n" : "");
+  if (needs.empty())
+    return text + (json::number(counts, "total") > 0 ? "\nnothing needs you\n" : "");
   text += needs_text(needs, style);
   if (healthy == 0) return text;
   return text + "\n" + count_of(healthy, "healthy application") + " not listed; all:  plumb apps\n";

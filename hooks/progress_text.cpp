@@ -78,7 +78,7 @@ std::string state_row(const std::string& name, const Json& event) {
   if (total > 0 && text(event, "state") == "running" && word != "health")
     detail = std::to_string(number(event, "done")) + "/" + std::to_string(total);
   std::string message = without(text(event, "message"), "waiting for ");
-  message = without(message, word + " ");
+  message = without(without(message, word + " "), word + ": ");
   if (!message.empty()) detail += (detail.empty() ? "" : "  ") + message;
   return plain("  " + name + "   " + (detail.empty() ? word : padded(word, 10) + " " + detail));
 }

@@ -308,11 +308,12 @@ bool changes_nothing(const Json& app) {
 std::string untouched(const Json& verdict, bool read_by_some) {
   const auto files = number(verdict, "changed_files");
   if (files == 0) return "no file changed, nothing to do";
-  const std::string folder = plain_tail(text(verdict, "changed_folder"), 24);
+  std::string folder = plain_tail(text(verdict, "changed_folder"), 24);
+  if (!folder.empty() && folder.back() != '/') folder += '/';
   const std::string which =
       counted(files, "changed file") + (folder.empty() ? "" : " (" + folder + ")");
   return read_by_some ? "no application changes: " + which + ", same objects"
-                      : "no application uses the " + which;
+                      : "no application is touched by the " + which;
 }
 
 std::string accepted(const Json& verdict) {

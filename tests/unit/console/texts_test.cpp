@@ -32,6 +32,7 @@ struct Case {
 const std::vector<Case> kCases{
     {"status", console::status_text},
     {"status-empty", console::status_text},
+    {"status-calm", console::status_text},
     {"apps", console::apps_text},
     {"app", console::app_text},
     {"why", console::why_text},
@@ -102,6 +103,14 @@ TEST_CASE("colours are there only when they are wanted", "[console]") {
   CHECK(console::status_text(answer, {true, true}).find("\x1b[32mhealthy 396\x1b[0m") !=
         std::string::npos);
   CHECK(console::status_text(answer, {true, false}).find('\x1b') == std::string::npos);
+}
+
+TEST_CASE("each command that comes next has its line, with the word that joins it", "[console]") {
+  using Lines = std::vector<std::string>;
+  CHECK(console::command_lines("plumb diff a/b   then  plumb sync a/b --plan 3b9f") ==
+        Lines{"plumb diff a/b", "then  plumb sync a/b --plan 3b9f"});
+  CHECK(console::command_lines("plumb logs a/b") == Lines{"plumb logs a/b"});
+  CHECK(console::command_lines("").empty());
 }
 
 TEST_CASE("spans of time read as people say them", "[console]") {
