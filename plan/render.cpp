@@ -80,7 +80,8 @@ Result<Rendered> render(const Application& application,
 }
 
 std::string plan_digest(const Application& application, const std::vector<Manifest>& objects) {
-  std::string text = "plumbline plan 1\n" + application.id.cluster + "\n" + application.ns + "\n";
+  std::string text =
+      "plumbline plan 1\n" + application.id.to_string() + "\n" + application.ns + "\n";
   for (const Manifest& object : objects) text += object.key.identity() + "\n" + object.hash + "\n";
   return crypto::sha256_hex(text);
 }

@@ -47,7 +47,9 @@ Result<Rendered> render(const Application& application,
                         const ProjectKey& key,
                         const IsNamespaced& is_namespaced);
 
-/// hex SHA-256 over the sorted (identity, hash) pairs, cluster and namespace. Not over the commit.
+/// hex SHA-256 over the application's id (so its cluster too), its namespace and the sorted
+/// (identity, hash) pairs. Not over the commit. No objects: the application is removed (an empty
+/// render is refused).
 [[nodiscard]] std::string plan_digest(const Application& application,
                                       const std::vector<Manifest>& objects);
 

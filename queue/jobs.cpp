@@ -117,6 +117,15 @@ Result<std::optional<Job>> find_job(sqlite::Connection& db, JobId id) {
   return std::optional<Job>(std::move(found.front()));
 }
 
+Result<std::vector<Job>> take_ended(sqlite::Transaction& tx) {
+  sqlite::Statement rows =
+      TRY(tx.prepare("SELECT " + std::string(kJobColumns) +
+                     " FROM job_ended_aside JOIN job ON id = job ORDER BY id"));
+  auto ended = TRY(read_jobs(rows));
+  if (!ended.empty()) TRY(tx.exec("DELETE FROM job_ended_aside"));
+  return ended;
+}
+
 Result<std::map<JobState, std::int64_t>> job_counts(sqlite::Connection& db) {
   sqlite::Statement rows = TRY(db.prepare("SELECT state, count(*) FROM job GROUP BY state"));
   std::map<JobState, std::int64_t> counts;

@@ -126,6 +126,10 @@ Result<> release(sqlite::Transaction& tx, JobId job, UnixMillis now);
 /// A job that no event asked for (sync, rollback, resume): supersedes like plan_event.
 Result<JobId> add_job(sqlite::Transaction& tx, EventId event, const NewJob& job, UnixMillis now);
 
+/// Jobs that became superseded or poison since the last call, in whatever way, oldest first: for
+/// the trail. Taken in the transaction that ended them.
+Result<std::vector<Job>> take_ended(sqlite::Transaction& tx);
+
 /// When the next queued job or expired lease is due; nullopt: nothing stands ready.
 Result<std::optional<UnixMillis>> next_due(sqlite::Connection& db);
 

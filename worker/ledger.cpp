@@ -152,6 +152,7 @@ Result<std::vector<JobId>> Ledger::record_plan(const PlannedEvent& planned) {
           TRY(save_renders(tx, planned));
         }
         const auto ids = TRY(queue::plan_event(tx, planned.event.id, jobs, planned.note, now));
+        TRY(note_ended(tx));
         if (planned.accept) {
           TRY(queue::set_planned_commit(tx, planned.event.event.repository, planned.ref,
                                         planned.new_commit));
@@ -193,6 +194,7 @@ Result<> Ledger::bind_cluster(const std::string& cluster, const std::string& uid
 Result<int> Ledger::expire_leases_of(const std::string& worker_prefix) {
   return store_.write<int>([&](sqlite::Transaction& tx) -> Result<int> {
     const int expired = TRY(queue::expire_leases(tx, worker_prefix, clock_.now()));
+    TRY(note_ended(tx));
     if (expired == 0) return expired;
     audit::Entry leaf;
     leaf.verb = "jobs.recovered";

@@ -111,6 +111,8 @@ class Ledger {
   Result<std::vector<queue::NewJob>> save_apps(sqlite::Transaction& tx,
                                                const PlannedEvent& planned);
   Result<> save_renders(sqlite::Transaction& tx, const PlannedEvent& planned);
+  /// Leaves of the jobs that ended in this transaction without a word of their worker.
+  Result<> note_ended(sqlite::Transaction& tx, JobId settled = 0);
   Result<> settle_leaf(sqlite::Transaction& tx, const Job& job, const WorkerCall& call);
   Result<> suspend_leaf(sqlite::Transaction& tx,
                         std::string_view verb,

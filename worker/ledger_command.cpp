@@ -55,6 +55,7 @@ Result<JobId> Ledger::command(const Command& command) {
     const queue::NewJob job{id,           command.kind, repository,         row.ref, command.commit,
                             command.plan, "",           options_of(command)};
     const auto ids = TRY(queue::plan_event(tx, accepted.id, {job}, command.reason, now));
+    TRY(note_ended(tx));
     // A second step back still holds the commit that the first one left.
     if (!back) row.held_commit.clear();
     if (back && row.held_commit.empty()) row.held_commit = row.wanted_commit;

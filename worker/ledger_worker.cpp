@@ -69,11 +69,23 @@ Result<Job> Ledger::fenced_job(sqlite::Connection& db, const Lease& lease) {
   return *std::move(job);
 }
 
+Result<> Ledger::note_ended(sqlite::Transaction& tx, JobId settled) {
+  for (const Job& job : TRY(queue::take_ended(tx))) {
+    if (job.id == settled) continue;
+    auto leaf = entry("job.ended", job, {});
+    leaf.result = to_string(job.state);
+    leaf.detail.emplace_back("message", job.message);
+    TRY(audit::append(tx, leaf, clock_.now()));
+  }
+  return {};
+}
+
 Result<std::optional<queue::Claimed>> Ledger::claim(const std::string& worker,
                                                     std::chrono::milliseconds lease) {
   using Maybe = std::optional<queue::Claimed>;
   return store_.write<Maybe>([&](sqlite::Transaction& tx) -> Result<Maybe> {
     auto claimed = TRY(queue::claim(tx, worker, lease, clock_.now()));
+    TRY(note_ended(tx));
     if (!claimed) return claimed;
     auto leaf = entry("job.claimed", claimed->job, claimed->lease);
     leaf.detail.emplace_back("worker", worker);
@@ -95,6 +107,7 @@ Result<WorkOrder> Ledger::order(const Lease& lease) {
     WorkOrder order;
     order.plan = TRY(plan::load_plan(db, job.plan_digest, key_of_(job.app.project)));
     order.plan.commit = job.commit;
+    order.plan.remove_application = job.kind == JobKind::remove;
     const auto row = TRY(queue::find_app(db, job.app));
     if (row) {
       // The plan's content is bound by its digest; how to apply it is the newest declaration's
@@ -205,6 +218,7 @@ Result<> Ledger::settle_app(sqlite::Transaction& tx, const Job& job, const Outco
 Result<> Ledger::settle_leaf(sqlite::Transaction& tx, const Job& job, const WorkerCall& call) {
   auto leaf = entry("job.settled", job, call.lease);
   leaf.result = to_string(call.outcome.ending);
+  leaf.detail.emplace_back("state", to_string(job.state));
   leaf.detail.emplace_back("message", call.outcome.message);
   const Counts& counts = call.outcome.counts;
   leaf.detail.emplace_back("created", std::to_string(counts.created));
@@ -222,10 +236,12 @@ Result<> Ledger::settle(const WorkerCall& settled) {
     const Job job = TRY(fenced_job(tx, call.lease));
     TRY(queue::settle(tx, call.lease, call.outcome, clock_.now()));
     TRY(settle_app(tx, job, call.outcome));
-    TRY(settle_leaf(tx, job, call));
+    const Job ended = TRY(queue::find_job(tx, job.id)).value_or(job);
+    TRY(settle_leaf(tx, ended, call));
+    TRY(note_ended(tx, job.id));
     TRY(say(tx, job, std::string(to_string(call.outcome.ending)) + ": " + call.outcome.message));
     FAILPOINT("settle.before_commit");
-    return TRY(queue::find_job(tx, job.id)).value_or(job);
+    return ended;
   });
   const bool kinds =
       changes_kinds_.with([&](auto& jobs) { return jobs.erase(call.lease.job) > 0; });

@@ -60,6 +60,16 @@ CREATE INDEX job_by_event ON job (event);
 CREATE INDEX job_by_commit ON job (commit_id);
 CREATE INDEX job_finished ON job (finished_at) WHERE finished_at > 0;
 
+-- Jobs that ended without a word of their worker, until whoever writes the trail has taken them.
+CREATE TABLE job_ended_aside (
+  job INTEGER PRIMARY KEY
+) STRICT;
+CREATE TRIGGER job_ends_aside AFTER UPDATE OF state ON job
+  WHEN new.state IN ('superseded', 'poison') AND old.state <> new.state
+BEGIN
+  INSERT OR IGNORE INTO job_ended_aside (job) VALUES (new.id);
+END;
+
 CREATE TABLE job_log (
   job  INTEGER NOT NULL REFERENCES job (id) ON DELETE CASCADE,
   at   INTEGER NOT NULL,

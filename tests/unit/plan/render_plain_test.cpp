@@ -163,7 +163,7 @@ TEST_CASE("a Secret is tainted and its hash says nothing about its value") {
   CHECK(rendered.objects[1].hash != plan::content_hash(json, false, test_key()));
 }
 
-TEST_CASE("a plan's digest depends on objects, cluster and namespace and on nothing else") {
+TEST_CASE("a plan's digest depends on application, objects and namespace and on nothing else") {
   Planning planning;
   Application app = an_app("a");
   const auto one = planning.render(files({{"a/x.yaml", config_map("x", "1")}}), app).objects;

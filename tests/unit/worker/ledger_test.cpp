@@ -205,6 +205,46 @@ TEST_CASE("every step leaves its leaf, and the trail holds") {
   CHECK(verified.leaves == 8);
 }
 
+TEST_CASE("a job that ends without a word of its worker leaves a leaf too") {
+  TestLedger t;
+  t.plan_one('a', "1");
+  SECTION("superseded while it waits its turn") {
+    t.plan_one('b', "2");
+    const auto leaves = t.leaves("job.ended");
+    REQUIRE(leaves.size() == 1);
+    CHECK(leaves[0].leaf.find(R"("result":"superseded")") != std::string::npos);
+    CHECK(leaves[0].leaf.find(std::string(40, 'a')) != std::string::npos);
+  }
+  SECTION("poison when its workers died again and again") {
+    for (int i = 0; i < 5; ++i) {
+      t.claim();
+      t.clock.advance(31s);
+    }
+    CHECK(!must(t.ledger.claim("local/w", 30s)));
+    const auto leaves = t.leaves("job.ended");
+    REQUIRE(leaves.size() == 1);
+    CHECK(leaves[0].leaf.find(R"("result":"poison")") != std::string::npos);
+  }
+  SECTION("but one that its worker settles has that leaf alone") {
+    const Lease lease = t.claim();
+    t.plan_one('b', "2");
+    must(t.ledger.settle(TestLedger::settled(lease, Ending::superseded)));
+    CHECK(t.leaves("job.ended").empty());
+    CHECK(t.leaves("job.settled").size() == 1);
+  }
+}
+
+TEST_CASE("the removal of an application is an order to remove, whatever plan was stored last") {
+  TestLedger t;
+  auto gone = an_affected(an_app("web"), {});
+  gone.how = plan::Affected::How::removed;
+  gone.plan.remove_application = true;
+  t.plan_one('a', "1");
+  must(t.ledger.settle(TestLedger::settled(t.claim(), Ending::healthy)));
+  t.plan('b', {gone});
+  CHECK(must(t.ledger.order(t.claim())).plan.remove_application);
+}
+
 TEST_CASE("a leaf without its change never stays: a stale call adds none") {
   TestLedger t;
   t.plan_one('a', "1");
