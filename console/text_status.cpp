@@ -106,11 +106,14 @@ std::string status_text(const Json& answer, const Style& style) {
   if (const auto address = json::text(answer, "http"); !address.empty()) {
     text += "  webhooks and metrics at http://" + shown(address) + "\n";
   }
-  text += unreachable_clusters(clusters, style);
+  const std::string unreachable = unreachable_clusters(clusters, style);
+  text += unreachable;
   const Json& needs = json::list(answer, "needs_you");
   const auto healthy = json::number(counts, "healthy");
-  if (needs.empty())
-    return text + (json::number(counts, "total") > 0 ? "\nnothing needs you\n" : "");
+  if (needs.empty()) {
+    const bool calm = unreachable.empty() && json::number(counts, "total") > 0;
+    return text + (calm ? "\nnothing needs you\n" : "");
+  }
   text += needs_text(needs, style);
   if (healthy == 0) return text;
   return text + "\n" + count_of(healthy, "healthy application") + " not listed; all:  plumb apps\n";
