@@ -24,17 +24,26 @@ struct InventoryItem {
 /// Marks that these objects are about to be applied by the application. An object that another
 /// application holds is taken over (its row changes owner) only if listed in `take_over`;
 /// otherwise conflict, naming the owner.
-Result<> intend(sqlite::Transaction& tx, const AppId& app, const std::vector<InventoryItem>& items,
+Result<> intend(sqlite::Transaction& tx,
+                const AppId& app,
+                const std::vector<InventoryItem>& items,
                 const std::vector<std::string>& take_over);
-Result<> applied(sqlite::Transaction& tx, const AppId& app, const std::vector<InventoryItem>& items);
-Result<> gone(sqlite::Transaction& tx, const AppId& app, const std::vector<std::string>& identities);
+Result<> applied(sqlite::Transaction& tx,
+                 const AppId& app,
+                 const std::vector<InventoryItem>& items);
+Result<> gone(sqlite::Transaction& tx,
+              const AppId& app,
+              const std::vector<std::string>& identities);
 
 Result<std::vector<InventoryItem>> inventory(sqlite::Connection& db, const AppId& app);
 /// Who holds the object on the cluster.
-Result<std::optional<AppId>> holder(sqlite::Connection& db, const std::string& cluster,
+Result<std::optional<AppId>> holder(sqlite::Connection& db,
+                                    const std::string& cluster,
                                     const std::string& identity);
 
 /// The identity of the cluster behind a name; set once, compared for ever. conflict: another one.
-Result<> bind_cluster_uid(sqlite::Transaction& tx, const std::string& cluster, const std::string& uid);
+Result<> bind_cluster_uid(sqlite::Transaction& tx,
+                          const std::string& cluster,
+                          const std::string& uid);
 
 }  // namespace plumb::apply

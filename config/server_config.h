@@ -2,14 +2,14 @@
 /// The server's own file (plumbd.yaml): only what cannot be in Git. docs/formats.md "Server file".
 /// Unknown keys are errors with file, line and the nearest known key. Values are checked here, so
 /// the rest of the code need not.
-#include <sys/types.h>
-
 #include <chrono>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <sys/types.h>
 
 #include "core/result.h"
 
@@ -46,20 +46,22 @@ struct RepositoryBinding {
   std::vector<std::string> branches{"main"};  ///< that deploy
   std::vector<std::string> clusters;          ///< allowed; never empty
   std::vector<std::string> namespaces{"*"};   ///< globs
-  std::vector<std::string> kinds{"*"};        ///< globs of "group/Kind" ("/ConfigMap", "apps/Deployment")
-  std::map<std::string, Target> environments; ///< for the folder convention; else the only cluster
+  std::vector<std::string> kinds{"*"};  ///< globs of "group/Kind" ("/ConfigMap", "apps/Deployment")
+  std::map<std::string, Target> environments;  ///< for the folder convention; else the only cluster
   WhenDown when_down = WhenDown::refuse;
   std::chrono::milliseconds hooks_deadline{20'000};
   std::chrono::milliseconds hooks_wait{10'000};
   std::vector<WebhookEndpoint> webhooks;
-  std::vector<std::string> webhook_repositories;  ///< full names or URLs that payloads may carry; empty: any
+  std::vector<std::string>
+      webhook_repositories;  ///< full names or URLs that payloads may carry; empty: any
 };
 
 struct ClusterConfig {
   std::string name;
   std::string kubeconfig;  ///< path; "" = in-cluster service account
   std::string context;     ///< "" = the current one
-  std::vector<std::string> allow_exec;  ///< programs that a kubeconfig's `exec` may start (absolute paths)
+  std::vector<std::string>
+      allow_exec;  ///< programs that a kubeconfig's `exec` may start (absolute paths)
 };
 
 struct HttpConfig {
@@ -77,7 +79,8 @@ struct ServerConfig {
   HttpConfig http;
   std::vector<RepositoryBinding> repositories;
   std::vector<ClusterConfig> clusters;
-  std::vector<uid_t> writers;  ///< peer uids that may use write commands; always also root and our own
+  std::vector<uid_t>
+      writers;  ///< peer uids that may use write commands; always also root and our own
   int workers = 4;
   std::chrono::milliseconds lease{30'000};
   std::chrono::milliseconds scan_interval{30'000};

@@ -25,7 +25,8 @@ Result<AppId> AppId::parse(std::string_view text) {
   id.cluster = text.substr(at + 1);
   const bool extra = id.environment.find('/') != std::string::npos ||
                      id.cluster.find_first_of("@/:") != std::string::npos;
-  if (id.project.empty() || id.name.empty() || id.environment.empty() || id.cluster.empty() || extra) {
+  if (id.project.empty() || id.name.empty() || id.environment.empty() || id.cluster.empty() ||
+      extra) {
     return fail(Errc::invalid, "\"" + whole + "\" is no application", "",
                 "write it as  name/environment@cluster");
   }

@@ -38,11 +38,11 @@ enum class OnDelete { cascade, orphan };
 /// As declared by a document or by the folder convention; nothing here was rendered yet.
 struct Application {
   AppId id;
-  std::string repository;          ///< name in the server's file
-  std::string path;                ///< folder in the repository, no leading or trailing slash; "" = root
-  std::optional<Engine> engine;    ///< nullopt: kustomize if the folder has a kustomization file
-  bool recurse = false;            ///< plain only: also read sub-folders
-  std::string ns;                  ///< Kubernetes namespace of objects that name none
+  std::string repository;  ///< name in the server's file
+  std::string path;        ///< folder in the repository, no leading or trailing slash; "" = root
+  std::optional<Engine> engine;  ///< nullopt: kustomize if the folder has a kustomization file
+  bool recurse = false;          ///< plain only: also read sub-folders
+  std::string ns;                ///< Kubernetes namespace of objects that name none
   SyncMode sync = SyncMode::automatic;
   bool prune = true;
   OnDelete on_delete = OnDelete::cascade;

@@ -13,7 +13,7 @@ using UnixMillis = std::int64_t;
 class Clock {
  public:
   virtual ~Clock() = default;
-  [[nodiscard]] virtual UnixMillis now() const = 0;                               // wall
+  [[nodiscard]] virtual UnixMillis now() const = 0;                                // wall
   [[nodiscard]] virtual std::chrono::steady_clock::time_point steady() const = 0;  // interval
 };
 

@@ -9,7 +9,8 @@ namespace plumb {
 
 enum class Looked {
   file,     ///< read a file; value = blob object id
-  listing,  ///< listed a folder; value = SHA-256 (hex) of its sorted "name\0type\n" lines (type: file, folder, link), not of contents
+  listing,  ///< listed a folder; value = SHA-256 (hex) of its sorted "name\0type\n" lines (type:
+            ///< file, folder, link), not of contents
   absent,   ///< looked for a path and nothing was there; value = ""
   folder,   ///< found a folder, whatever is in it; value = ""
   link,     ///< passed through a symbolic link; value = object id of the link's blob

@@ -17,15 +17,17 @@ std::string_view to_string(Assurance assurance) noexcept {
 }
 
 Result<Assurance> parse_assurance(std::string_view word) {
-  constexpr std::array kAll{Assurance::claimed, Assurance::peer_uid, Assurance::platform,
-                            Assurance::signed_push, Assurance::token, Assurance::oidc};
+  constexpr std::array kAll{Assurance::claimed,     Assurance::peer_uid, Assurance::platform,
+                            Assurance::signed_push, Assurance::token,    Assurance::oidc};
   for (const Assurance assurance : kAll) {
     if (word == to_string(assurance)) return assurance;
   }
   return fail(Errc::invalid, "no assurance '" + std::string(word) + "'");
 }
 
-Actor system_actor() { return {"plumbline", "plumbline", Assurance::platform}; }
+Actor system_actor() {
+  return {"plumbline", "plumbline", Assurance::platform};
+}
 
 std::string_view to_string(Trigger trigger) noexcept {
   switch (trigger) {
@@ -41,7 +43,7 @@ std::string_view to_string(Trigger trigger) noexcept {
 
 Result<Trigger> parse_trigger(std::string_view word) {
   constexpr std::array kAll{Trigger::push, Trigger::webhook, Trigger::spool,
-                            Trigger::scan, Trigger::sync, Trigger::rollback};
+                            Trigger::scan, Trigger::sync,    Trigger::rollback};
   for (const Trigger trigger : kAll) {
     if (word == to_string(trigger)) return trigger;
   }

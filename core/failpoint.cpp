@@ -1,8 +1,5 @@
 #include "core/failpoint.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -11,6 +8,9 @@
 #include <mutex>
 #include <string>
 #include <thread>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "core/text.h"
 

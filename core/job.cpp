@@ -18,8 +18,9 @@ std::string_view to_string(JobState state) noexcept {
 }
 
 Result<JobState> parse_job_state(std::string_view word) {
-  constexpr std::array kAll{JobState::waiting, JobState::queued,     JobState::running, JobState::done,
-                            JobState::superseded, JobState::failed, JobState::poison};
+  constexpr std::array kAll{JobState::waiting, JobState::queued,     JobState::running,
+                            JobState::done,    JobState::superseded, JobState::failed,
+                            JobState::poison};
   for (const JobState state : kAll) {
     if (word == to_string(state)) return state;
   }

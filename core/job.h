@@ -41,13 +41,13 @@ struct Job {
   std::string commit;
   std::string plan_digest;
   JobState state = JobState::queued;
-  int attempt = 0;             ///< started attempts so far
+  int attempt = 0;  ///< started attempts so far
   UnixMillis created_at = 0;
   UnixMillis not_before = 0;
   UnixMillis finished_at = 0;  ///< 0: not finished
   std::string phase;           ///< last reported: "queued", "applying 2/3", "health", ...
   std::string message;         ///< why it waits, failed or was superseded
-  std::string options;         ///< what a person allowed: "prune-confirmed", "reapply", comma-separated
+  std::string options;  ///< what a person allowed: "prune-confirmed", "reapply", comma-separated
 };
 
 /// The right to work on a job until `until`. `epoch` fences: every write names it, and a stale

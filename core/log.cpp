@@ -1,8 +1,8 @@
 #include "core/log.h"
 
-#include <unistd.h>
-
 #include <cstdlib>
+
+#include <unistd.h>
 
 #include "core/clock.h"
 #include "core/text.h"
@@ -28,9 +28,15 @@ void write_line(std::string_view level, std::string_view event, Fields fields) {
 
 }  // namespace
 
-void error(std::string_view event, Fields fields) { write_line("error", event, fields); }
-void warn(std::string_view event, Fields fields) { write_line("warn", event, fields); }
-void info(std::string_view event, Fields fields) { write_line("info", event, fields); }
+void error(std::string_view event, Fields fields) {
+  write_line("error", event, fields);
+}
+void warn(std::string_view event, Fields fields) {
+  write_line("warn", event, fields);
+}
+void info(std::string_view event, Fields fields) {
+  write_line("info", event, fields);
+}
 
 void debug(std::string_view event, Fields fields) {
   static const bool wanted = std::getenv("PLUMB_DEBUG") != nullptr;

@@ -21,7 +21,9 @@ std::string ObjectKey::identity() const {
   return std::string(group()) + "/" + kind + "/" + ns + "/" + name;
 }
 
-std::string ObjectKey::title() const { return kind + " " + (ns.empty() ? "" : ns + "/") + name; }
+std::string ObjectKey::title() const {
+  return kind + " " + (ns.empty() ? "" : ns + "/") + name;
+}
 
 std::string Place::to_string() const {
   std::string text = file;

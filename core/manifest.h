@@ -25,8 +25,8 @@ struct ObjectKey {
 
 struct Manifest {
   ObjectKey key;
-  std::string json;      ///< canonical JSON (sorted keys, no white space): the bytes that are applied
-  std::string hash;      ///< content_hash(): hex; keyed when `tainted`
+  std::string json;  ///< canonical JSON (sorted keys, no white space): the bytes that are applied
+  std::string hash;  ///< content_hash(): hex; keyed when `tainted`
   bool tainted = false;  ///< holds secret values (a Secret): never shown, stored only encrypted
   Place place;           ///< where it stands in the repository, as far as known
 };

@@ -22,15 +22,19 @@ bool is_zero_oid(std::string_view oid) {
   return !oid.empty() && oid.find_first_not_of('0') == std::string_view::npos;
 }
 
-std::string short_oid(std::string_view oid) { return std::string(oid.substr(0, 7)); }
+std::string short_oid(std::string_view oid) {
+  return std::string(oid.substr(0, 7));
+}
 
 bool is_ref_name(std::string_view ref) {
   if (!ref.starts_with("refs/") || ref.size() > kMaxRef || ref.ends_with('.')) return false;
   const bool bad_byte = std::any_of(ref.begin(), ref.end(), [](char c) {
     const auto byte = static_cast<unsigned char>(c);
-    return byte < 0x20 || byte == 0x7f || std::string_view(" ~^:?*[\\").find(c) != std::string_view::npos;
+    return byte < 0x20 || byte == 0x7f ||
+           std::string_view(" ~^:?*[\\").find(c) != std::string_view::npos;
   });
-  if (bad_byte || ref.find("..") != std::string_view::npos || ref.find("@{") != std::string_view::npos) {
+  if (bad_byte || ref.find("..") != std::string_view::npos ||
+      ref.find("@{") != std::string_view::npos) {
     return false;
   }
   int components = 0;

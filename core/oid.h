@@ -5,8 +5,8 @@
 
 namespace plumb {
 
-[[nodiscard]] bool is_oid(std::string_view text);   ///< 40 or 64 lower-case hex digits
-[[nodiscard]] bool is_zero_oid(std::string_view oid);  ///< all zeros: "no such object"
+[[nodiscard]] bool is_oid(std::string_view text);           ///< 40 or 64 lower-case hex digits
+[[nodiscard]] bool is_zero_oid(std::string_view oid);       ///< all zeros: "no such object"
 [[nodiscard]] std::string short_oid(std::string_view oid);  ///< first 7 digits, for people
 
 /// True for a full ref name that git itself would accept (git-check-ref-format rules, starts with

@@ -11,9 +11,9 @@ namespace plumb {
 struct Plan {
   std::string digest;  ///< plan_digest(): hex SHA-256; approvals and jobs bind to it
   Application application;
-  std::string commit;  ///< informative: the digest does not depend on it
-  std::vector<Manifest> objects;      ///< sorted by identity
-  bool remove_application = false;    ///< the application left Git: objects is empty, all is pruned
+  std::string commit;               ///< informative: the digest does not depend on it
+  std::vector<Manifest> objects;    ///< sorted by identity
+  bool remove_application = false;  ///< the application left Git: objects is empty, all is pruned
 };
 
 }  // namespace plumb

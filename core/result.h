@@ -6,8 +6,9 @@
 ///   never hold a secret. docs/decisions/0001 says why not exceptions.
 #include <string>
 #include <string_view>
-#include <tl/expected.hpp>
 #include <utility>
+
+#include <tl/expected.hpp>
 
 namespace plumb {
 
@@ -26,9 +27,9 @@ enum class Errc {
 
 struct Error {
   Errc code = Errc::fault;
-  std::string message;   ///< "render 'web/prod': read 'a.yaml': no such file"
-  std::string where{};   ///< "file.yaml:7:3", or empty
-  std::string hint{};    ///< what to type next, or empty
+  std::string message;  ///< "render 'web/prod': read 'a.yaml': no such file"
+  std::string where{};  ///< "file.yaml:7:3", or empty
+  std::string hint{};   ///< what to type next, or empty
 
   /// The same error with "doing: " before its message.
   [[nodiscard]] Error during(std::string_view doing) &&;
@@ -57,17 +58,17 @@ T take(Result<T>&& result) {
 }  // namespace plumb
 
 /// Unwraps a Result, or returns its Error from this function. GNU and Clang only; do not nest.
-#define TRY(...)                                                        \
-  __extension__({                                                       \
-    auto tried = (__VA_ARGS__);                                         \
-    if (!tried) return ::plumb::Failure(std::move(tried).error());      \
-    ::plumb::take(std::move(tried));                                    \
+#define TRY(...)                                                   \
+  __extension__({                                                  \
+    auto tried = (__VA_ARGS__);                                    \
+    if (!tried) return ::plumb::Failure(std::move(tried).error()); \
+    ::plumb::take(std::move(tried));                               \
   })
 
 /// As TRY, and says what was being done: TRY_DOING("read 'a.yaml'", read(path)).
-#define TRY_DOING(doing, ...)                                                        \
-  __extension__({                                                                    \
-    auto tried = (__VA_ARGS__);                                                      \
-    if (!tried) return ::plumb::Failure(std::move(tried).error().during(doing));     \
-    ::plumb::take(std::move(tried));                                                 \
+#define TRY_DOING(doing, ...)                                                    \
+  __extension__({                                                                \
+    auto tried = (__VA_ARGS__);                                                  \
+    if (!tried) return ::plumb::Failure(std::move(tried).error().during(doing)); \
+    ::plumb::take(std::move(tried));                                             \
   })

@@ -29,8 +29,10 @@ std::string base64(std::string_view bytes, std::string_view alphabet) {
 /// Base64 of the value at each of the three offsets it can have inside a longer text, without the
 /// digits at either end that its neighbours also decide.
 std::vector<std::string> base64_forms(std::string_view value) {
-  constexpr std::string_view kStandard = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  constexpr std::string_view kUrl = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  constexpr std::string_view kStandard =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  constexpr std::string_view kUrl =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   std::vector<std::string> forms;
   for (const std::string_view alphabet : {kStandard, kUrl}) {
     for (std::size_t offset = 0; offset < 3; ++offset) {
@@ -46,7 +48,8 @@ std::vector<std::string> base64_forms(std::string_view value) {
 /// "…got valueUnstructured{Value:734921}": what server-side apply says of a refused value.
 void empty_quoted_values(std::string& text) {
   constexpr std::string_view kOpen = "valueUnstructured{Value:";
-  for (auto at = text.find(kOpen); at != std::string::npos; at = text.find(kOpen, at + kOpen.size())) {
+  for (auto at = text.find(kOpen); at != std::string::npos;
+       at = text.find(kOpen, at + kOpen.size())) {
     const auto from = at + kOpen.size();
     auto to = text.find('}', from);
     if (to == std::string::npos) to = text.size();
@@ -59,7 +62,8 @@ void empty_quoted_values(std::string& text) {
 void Scrubber::add(std::string_view secret) {
   if (secret.size() < kShortest) return;
   needles_.emplace_back(secret);
-  if (auto escaped = json_escaped(secret); escaped != secret) needles_.push_back(std::move(escaped));
+  if (auto escaped = json_escaped(secret); escaped != secret)
+    needles_.push_back(std::move(escaped));
   for (std::string& form : base64_forms(secret)) needles_.push_back(std::move(form));
   std::sort(needles_.begin(), needles_.end(), [](const std::string& a, const std::string& b) {
     return a.size() != b.size() ? a.size() > b.size() : a < b;
@@ -70,7 +74,8 @@ void Scrubber::add(std::string_view secret) {
 std::string Scrubber::clean(std::string_view text) const {
   std::string cleaned(text);
   for (const std::string& needle : needles_) {
-    for (auto at = cleaned.find(needle); at != std::string::npos; at = cleaned.find(needle, at + kMask.size())) {
+    for (auto at = cleaned.find(needle); at != std::string::npos;
+         at = cleaned.find(needle, at + kMask.size())) {
       cleaned.replace(at, needle.size(), kMask);
     }
   }

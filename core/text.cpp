@@ -72,7 +72,8 @@ std::optional<std::string> nearest(std::string_view word, std::span<const std::s
     if (candidate.size() > kLongest) continue;
     const std::string other = lower(candidate);
     if (other == wanted) return candidate;
-    const auto gap = static_cast<int>(std::max(other.size(), wanted.size()) - std::min(other.size(), wanted.size()));
+    const auto gap = static_cast<int>(std::max(other.size(), wanted.size()) -
+                                      std::min(other.size(), wanted.size()));
     if (gap >= best_distance) continue;
     const int apart = distance(wanted, other);
     if (apart < best_distance) {
@@ -144,7 +145,8 @@ bool glob_match(std::string_view pattern, std::string_view text) {
     if (p < pattern.size() && pattern[p] == '*') {
       star = p++;
       resume = t;
-    } else if (p < pattern.size() && (pattern[p] == text[t] || (pattern[p] == '?' && text[t] != '/'))) {
+    } else if (p < pattern.size() &&
+               (pattern[p] == text[t] || (pattern[p] == '?' && text[t] != '/'))) {
       ++p;
       ++t;
     } else if (star != std::string_view::npos && text[resume] != '/') {

@@ -13,7 +13,8 @@ enum class Effect { deny, warn };
 
 struct Verdict {
   Effect effect = Effect::deny;
-  std::string rule;         ///< "yaml.syntax", "schema.unknown", "schema.type", "render.failed", "owner.conflict"
+  std::string
+      rule;  ///< "yaml.syntax", "schema.unknown", "schema.type", "render.failed", "owner.conflict"
   std::string application;  ///< AppId::to_string(), or empty when it concerns the repository
   std::string object;       ///< ObjectKey::title(), or empty
   std::string field;        ///< "spec.template.spec.containers[0].image", or empty

@@ -1,6 +1,7 @@
 #pragma once
-/// Loose objects through libgit2, which (1.5) turns for ever in one whose compressed stream ends too
-/// early, as a full disk or a lost write leaves it. Such an object is refused before it is read.
+/// Loose objects through libgit2, which (1.5) turns for ever in one whose compressed stream ends
+/// too early, as a full disk or a lost write leaves it. Such an object is refused before it is
+/// read.
 #include <string>
 
 struct git_odb_backend;

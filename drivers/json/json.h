@@ -1,8 +1,9 @@
 #pragma once
 /// drivers/json: JSON text in and out, bounded and canonical. Any thread.
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
+
+#include <nlohmann/json_fwd.hpp>
 
 #include "core/result.h"
 

@@ -210,7 +210,7 @@ Result<> Store::Impl::run_one(Write& write) {
 /// Once a commit has failed for another reason than a full disk, nobody knows what is on the disk:
 /// a failed fsync loses pages and says so once. The process must exit and read again.
 Result<> Store::Impl::commit() {
-  const auto committed = [&]() -> Result<> {
+  auto committed = [&]() -> Result<> {
     FAILPOINT("sqlite.before_commit");
     TRY(writer->exec("COMMIT"));
     FAILPOINT("sqlite.after_commit");

@@ -8,7 +8,8 @@ namespace plumb::test {
 template <class T>
 T must(Result<T>&& result) {
   if (!result) {
-    FAIL(std::string(to_string(result.error().code)) + ": " + result.error().message + " " + result.error().where);
+    FAIL(std::string(to_string(result.error().code)) + ": " + result.error().message + " " +
+         result.error().where);
   }
   return take(std::move(result));
 }

@@ -1,10 +1,10 @@
 #pragma once
 /// A folder of the test's own, removed at its end.
-#include <stdlib.h>
-
 #include <filesystem>
 #include <fstream>
 #include <string>
+
+#include <stdlib.h>
 
 namespace plumb::test {
 

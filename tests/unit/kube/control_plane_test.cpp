@@ -39,7 +39,8 @@ TEST_CASE("a kubeconfig with a client certificate opens a real API server") {
   CHECK(denied.status == 403);
   const Error error = must_fail(check(denied));
   CHECK(error.code == Errc::denied);
-  CHECK(error.message.find("User \"nobody\" cannot list resource \"secrets\"") != std::string::npos);
+  CHECK(error.message.find("User \"nobody\" cannot list resource \"secrets\"") !=
+        std::string::npos);
 }
 
 TEST_CASE("a token that the server does not know is denied with what to renew") {
@@ -75,7 +76,8 @@ TEST_CASE("kinds are found by discovery, with plural and scope") {
   REQUIRE(deployment.has_value());
   CHECK(deployment->plural == "deployments");
   CHECK(deployment->namespaced);
-  CHECK(must(path_of(*deployment, "shop", "web")) == "/apis/apps/v1/namespaces/shop/deployments/web");
+  CHECK(must(path_of(*deployment, "shop", "web")) ==
+        "/apis/apps/v1/namespaces/shop/deployments/web");
   CHECK(must_fail(path_of(*deployment, "", "web")).code == Errc::invalid);
   const auto ns = must(kinds.find("v1", "Namespace"));
   REQUIRE(ns.has_value());
@@ -83,7 +85,8 @@ TEST_CASE("kinds are found by discovery, with plural and scope") {
   CHECK_FALSE(must(kinds.find("example.org/v1", "Widget")).has_value());
 }
 
-TEST_CASE("the schema snapshot holds every group version, and costs one look when nothing changed") {
+TEST_CASE(
+    "the schema snapshot holds every group version, and costs one look when nothing changed") {
   const auto client = must(Client::open(token_access(ControlPlane::kAdminToken)));
   const auto first = must(fetch_schema(*client, nullptr));
   CHECK(first->version.find("1.") == 0);
@@ -91,7 +94,8 @@ TEST_CASE("the schema snapshot holds every group version, and costs one look whe
   bool core = false;
   for (const SchemaDocument& document : first->documents) {
     REQUIRE(document.text != nullptr);
-    core = core || (document.path == "api/v1" && document.text->find("io.k8s.api.core.v1.Pod") != std::string::npos);
+    core = core || (document.path == "api/v1" &&
+                    document.text->find("io.k8s.api.core.v1.Pod") != std::string::npos);
   }
   CHECK(core);
   CHECK(first->discovery_core.find("APIGroupDiscoveryList") != std::string::npos);
