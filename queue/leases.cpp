@@ -169,8 +169,7 @@ Result<int> expire_leases(sqlite::Transaction& tx, std::string_view worker_prefi
 Result<std::vector<JobId>> superseded_running(sqlite::Connection& db) {
   sqlite::Statement& rows = TRY(db.statement(
       "SELECT id FROM job WHERE state = 'running' AND EXISTS (SELECT 1 FROM job AS newer"
-      " WHERE newer.app = job.app AND newer.id > job.id AND newer.state IN ('queued', "
-      "'waiting'))"));
+      " WHERE newer.app = job.app AND newer.id > job.id AND newer.state = 'queued')"));
   std::vector<JobId> found;
   while (TRY(rows.step())) found.push_back(rows.integer(0));
   rows.reset();

@@ -74,6 +74,8 @@ Result<std::vector<JobId>> plan_event(sqlite::Transaction& tx,
                                       UnixMillis now);
 
 /// Running jobs for whose application a newer job stands ready: they must stop at a safe point.
+/// A newer job that only waits (manual sync, suspended, a prune to confirm) stops nobody: until it
+/// is let go, what runs is what is wanted.
 Result<std::vector<JobId>> superseded_running(sqlite::Connection& db);
 
 /// The last commit of a ref that was planned; nullopt before the first.

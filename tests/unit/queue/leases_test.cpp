@@ -152,6 +152,21 @@ TEST_CASE("a running job is told of a newer one and ends superseded") {
   CHECK(q.claim()->job.id == newer);
 }
 
+TEST_CASE("a newer job that only waits does not stop a running one before it is let go") {
+  TestQueue q;
+  const JobId old = q.add("web");
+  q.claim();
+  auto gated = TestQueue::a_job("web");
+  gated.waits_because = "manual sync";
+  const JobId waiting = q.plan(q.accept("gated").id, {gated}).front();
+  const auto told = [&] {
+    return q.read<std::vector<JobId>>([](auto& db) { return queue::superseded_running(db); });
+  };
+  CHECK(told().empty());
+  must(q.change([&](auto& tx) { return queue::release(tx, waiting, q.clock.now()); }));
+  CHECK(told() == std::vector<JobId>{old});
+}
+
 TEST_CASE("an old job never comes back in front of a newer one") {
   const auto ending = GENERATE(Ending::retry, Ending::waiting);
   TestQueue q;
