@@ -16,7 +16,8 @@ class PushCase(unittest.TestCase):
         cls.repository = Repository(cls.folder, "shop")
         cls.server = Plumbd(cls.folder, [{"name": "shop", "path": str(cls.repository.bare), "clusters": ["eu-1"],
                                           "namespaces": ["*"]}],
-                            [{"name": "eu-1", "kubeconfig": cls.plane.kubeconfig}]).start()
+                            [{"name": "eu-1", "kubeconfig": cls.plane.kubeconfig},
+                             {"name": "eu-2", "kubeconfig": cls.plane.kubeconfig}]).start()
         eventually("the cluster's schema was read", lambda: cls.server.json("cluster")["clusters"][0]["reachable"])
         cls.server.install_hooks(cls.repository)
 
@@ -218,10 +219,12 @@ class Refuse(PushCase):
         self.assertIn("left/default@eu-1", said)
         self.assertIn("right/default@eu-1", said)
 
-    def test_a_cluster_that_the_repository_has_no_right_to_is_refused(self):
-        said = self.refused({".plumbline/bad.yaml": self.app("bad", "bad", cluster="us-9"), "bad/a.yaml": config_map("a", key="1")})
-        self.assertIn("us-9", said)
-        self.assertIn("eu-1", said)
+    def test_a_cluster_that_is_unknown_or_that_the_repository_has_no_right_to_is_refused(self):
+        for cluster in ("us-9", "eu-2"):
+            said = self.refused({".plumbline/bad.yaml": self.app("bad", "bad", cluster=cluster), "bad/a.yaml": config_map("a", key="1")})
+            self.assertIn(cluster, said)
+            self.assertIn("eu-1", said)
+            self.assertIn(".plumbline/bad.yaml:1", said)
 
     def test_an_unknown_key_of_a_document_is_named_with_the_nearest(self):
         said = self.refused({".plumbline/bad.yaml": self.app("bad", "bad", enviroment="dev"), "bad/a.yaml": config_map("a", key="1")})

@@ -11,7 +11,7 @@ import unittest
 import urllib.error
 import urllib.request
 
-from parts import PEOPLE, Folder, Plane, Plumbd, Repository, application, config_map, eventually, run
+from parts import PEOPLE, Folder, Plane, Plumbd, Repository, application, config_map, deployment, eventually, run
 
 SERVER_USER, GIT_USER = (12001, 12001), (12002, 12002)
 
@@ -149,6 +149,23 @@ class Layouts(TriggerCase):
         self.assertEqual(self.live()["data"]["key"], "1")
         run(self.server.process.args[0].parent / "plumb", "hooks", "uninstall", repository.bare, env=PEOPLE)
         self.assertEqual(mine.read_text(), before)
+
+
+class ClientAway(TriggerCase):
+    def test_a_pusher_who_vanishes_in_the_middle_stops_nothing(self):
+        repository = Repository(self.folder, "shop")
+        self.serve(repository)
+        repository.commit({"plumbline.yaml": application("web", "web", namespace=self.ns),
+                           **{f"web/{n}.yaml": deployment(f"web-{n}") for n in range(5)}})
+        push = subprocess.Popen(["git", "push", "-o", "plumb.wait=60s", "origin", "main"], cwd=repository.work,
+                                env={**os.environ, **PEOPLE}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        eventually("the ref has moved", lambda: repository.head())
+        push.kill()
+        push.wait()
+        app = eventually("the rollout goes on to its end", lambda: (lambda a: a if a["health"] == "healthy" else None)(
+            self.server.json("apps", "web")["application"]))
+        self.assertEqual(app["applied_commit"], repository.head())
+        self.assertEqual(self.plane.get("deployment", "web-4", self.ns)["status"]["readyReplicas"], 1)
 
 
 class ServerAway(TriggerCase):
