@@ -1,3 +1,4 @@
+/// libFuzzer: `scripts/fuzz local_socket`.
 #include <cstddef>
 #include <cstdint>
 

@@ -1,4 +1,4 @@
-/// libFuzzer: clang++, -DPLUMB_FUZZ=ON. `webhook_fuzz tests/fuzz/webhook/corpus -max_total_time=60`
+/// libFuzzer: `scripts/fuzz webhook`.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>

@@ -1,4 +1,4 @@
-/// libFuzzer: clang++, -DPLUMB_FUZZ=ON. `yaml_fuzz tests/fuzz/yaml/corpus -max_total_time=60`
+/// libFuzzer: `scripts/fuzz yaml`.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>

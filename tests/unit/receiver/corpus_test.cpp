@@ -10,7 +10,7 @@
 TEST_CASE("every file of the fuzzer's corpus keeps the receiver's promises", "[receiver]") {
   int files = 0;
   for (const auto& entry :
-       std::filesystem::directory_iterator(PLUMB_SOURCE_DIR "/tests/fuzz/webhook/corpus")) {
+       std::filesystem::directory_iterator(PLUMB_SOURCE_DIR "/tests/fuzz/webhook")) {
     std::ifstream file(entry.path(), std::ios::binary);
     std::stringstream text;
     text << file.rdbuf();

@@ -14,7 +14,7 @@
 TEST_CASE("every file of the fuzzer's corpus keeps the reader's promises", "[yaml]") {
   int files = 0;
   for (const auto& entry :
-       std::filesystem::directory_iterator(PLUMB_SOURCE_DIR "/tests/fuzz/yaml/corpus")) {
+       std::filesystem::directory_iterator(PLUMB_SOURCE_DIR "/tests/fuzz/yaml")) {
     INFO(entry.path());
     std::ifstream file(entry.path(), std::ios::binary);
     std::stringstream text;
