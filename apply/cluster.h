@@ -2,9 +2,8 @@
 /// One Kubernetes cluster as apply/ needs it: the real one (kube_cluster.h) or a fake for faults.
 ///
 ///   Errors   invalid: the server refuses the object (400, 404 kind, 422, and the 500 "failed to
-///   create
-///            typed patch object" family: policy reference 0.2); denied: 401, 403; conflict: 409;
-///            unavailable: no connection, 429, other 5xx, half a body, deadline
+///            create typed patch object" family: policy reference 0.2); denied: 401, 403;
+///            conflict: 409; unavailable: no connection, 429, other 5xx, half a body, deadline
 ///   Messages are the server's, scrubbed of the object's secret values.
 ///   Threads  any
 #include <chrono>

@@ -3,8 +3,7 @@
 /// change.
 ///
 ///   Leaf     canonical JSON, format 1 (docs/formats.md "Audit leaf"), permanent. It names actors
-///   by
-///            a pseudonym and a salted commitment; names stand in a table that can be erased.
+///            by a pseudonym and a salted commitment; names stand in a table that can be erased.
 ///   Chain    value n = SHA-256(value n-1 | SHA-256(0x00 | leaf n)). Sequence numbers are gapless,
 ///            given by the one writer.
 ///   Threads  append inside Store::write; the rest from any thread.

@@ -6,14 +6,12 @@
 ///             there moves to <hooks>/<name>.before-plumbline; plumb-hook runs it first, with the
 ///             same arguments, environment and input, and stops when it says no.
 ///   Settings  section [plumbline] of <repository>/config: socket, whenDown, branches, deadline,
-///   wait
-///             (and what uninstall needs). receive.advertisePushOptions becomes true.
+///             wait (and what uninstall needs). receive.advertisePushOptions becomes true.
 ///   Again     install and uninstall may be run again, also after they were interrupted.
 ///   hooksPath core.hooksPath is followed when it lies inside the repository; a folder that several
 ///             repositories share is refused.
 ///   Errors    invalid: no bare repository, unsafe program; conflict: two foreign hooks for one
-///   name;
-///             unavailable: a file or git said no. Each with a hint.
+///             name; unavailable: a file or git said no. Each with a hint.
 ///   Threads   any; two installs at once are the caller's to avoid.
 #include <chrono>
 #include <string>

@@ -3,11 +3,10 @@
 /// may do, and an engine.
 ///
 ///   Rights   of the server's file when one is named; else everything, on the clusters that
-///   documents
-///            name; a document or folder that names none goes to a cluster called "default".
+///            documents name; a document or folder that names none goes to a cluster called
+///            "default".
 ///   Secrets  values are hashed with a key that everybody knows: digests differ from the server's
-///   and
-///            are never shown.
+///            and are never shown.
 #include <memory>
 #include <string>
 #include <vector>

@@ -4,7 +4,7 @@
 ///   Terminal  columns are padded, times short, colours if wanted
 ///   Piped     TSV without a header, RFC 3339 UTC, no colour; a cell never holds a tab or a newline
 ///   Untrusted every text from the server or from Git goes through shown() here, so callers need
-///   not
+///             not
 #include <cstdint>
 #include <string>
 #include <string_view>

@@ -2,11 +2,11 @@
 /// receiver/: webhooks of forges, `POST /hooks/<endpoint-id>`, and /healthz, /readyz, /metrics.
 ///
 ///   In       HTTP deliveries of Gitea and GitHub for the endpoints of the server's file
-///   Out      one Event for each new delivery, through `Accept`, which stores it durably; only then
-///   202 Order    head checks, capped read, signature over the raw bytes, JSON, event, store,
-///   answer Same     a delivery is known by the bytes that were signed: a replay under any id gets
-///   the first
-///            event's id (the sender's delivery id is not signed)
+///   Out      one Event for each new delivery, through `Accept`, which stores it durably
+///   Order    head checks, capped read, signature over the raw bytes, JSON, event, store, and only
+///            then the 202
+///   Same     a delivery is known by the bytes that were signed: a replay under any id gets the
+///            first event's id (the sender's delivery id is not signed)
 ///   Codes    202 stored or seen before, 200 authentic but of no use here, 400 no JSON or another
 ///            provider's, 401 signature, 404 no such endpoint, 405, 413, 415, 503 + Retry-After
 ///            when it cannot be stored. Never 500

@@ -2,8 +2,7 @@
 /// The clusters of the server's file: connections, and the schema that pushes are judged by.
 ///
 ///   Schema   read in the background, kept on disk under <data>/schemas, so that a push can be
-///   judged
-///            while its cluster is away; nullptr only if none was ever read
+///            judged while its cluster is away; nullptr only if none was ever read
 ///   Threads  any
 #include <functional>
 #include <map>

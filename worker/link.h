@@ -3,9 +3,8 @@
 /// and stop orders, renews the lease of the running job, carries calls and their answers.
 ///
 ///   Threads  next_job and call from the worker's own thread; the rest from any
-///   Errors   conflict: the lease is lost (stop working, settle nothing); unavailable: plumbd does
-///   not
-///            answer before the lease ends
+///   Errors   conflict: the lease is lost (stop working, settle nothing); unavailable: plumbd
+///            does not answer before the lease ends
 #include <atomic>
 #include <chrono>
 #include <condition_variable>

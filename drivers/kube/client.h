@@ -8,9 +8,8 @@
 ///   Load     calls past an adaptive limit wait in a queue (limiter.h); after a Retry-After nothing
 ///            starts before it has passed. The wait counts against the call's timeout.
 ///   Errors   a call fails only when there is no whole answer: unavailable (no connection,
-///   deadline,
-///            half a body), denied (no credential), fault (an answer past its cap). An answer with
-///            a bad status is a Response; check() makes it an Error.
+///            deadline, half a body), denied (no credential), fault (an answer past its cap). An
+///            answer with a bad status is a Response; check() makes it an Error.
 #include <chrono>
 #include <functional>
 #include <future>
