@@ -4,7 +4,7 @@
 ///   In       bytes of anybody; every one of them is counted and timed before it is looked at
 ///   Out      Request (headers as they were sent, names in lower case) and its whole body
 ///   Limits   Options: head, body, total time, threads, memory of all bodies together. Past them
-///            the server itself answers 400, 408, 411, 413, 414, 415, 431, 503 and closes
+///            the server itself answers 400, 408, 413, 414, 415, 417, 431, 503 and closes
 ///   Threads  `check` and `serve` run on the pool's threads, several at once
 ///   Errors   start: invalid (address, certificate), conflict (address in use)
 ///   Never    decompresses, follows X-Forwarded-*, answers 500, keeps a connection
