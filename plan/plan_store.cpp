@@ -90,21 +90,6 @@ Result<Application> read_application(const std::string& text) {
 
 // ---- blobs ----
 
-Result<> save_blob(sqlite::Transaction& tx, const Manifest& object, const ProjectKey& key) {
-  sqlite::Statement& known = TRY(tx.statement("SELECT 1 FROM plan_blob WHERE hash = ?"));
-  TRY(known.bind(1, object.hash));
-  const bool have = TRY(known.step());
-  known.reset();
-  if (have) return {};
-  std::string body = TRY(packed(object.json));
-  if (object.tainted) body = TRY(crypto::seal(sealing_key(key), body, object.hash));
-  sqlite::Statement& row =
-      TRY(tx.statement("INSERT INTO plan_blob (hash, sealed, body) VALUES (?, ?, ?)"));
-  TRY(row.bind_all(object.hash, object.tainted));
-  TRY(row.bind_blob(3, body));
-  return row.run();
-}
-
 /// The bytes are what the hash says, or the caller must plan again.
 Result<std::string> open_blob(const std::string& body,
                               const std::string& hash,
@@ -122,6 +107,29 @@ Result<std::string> open_blob(const std::string& body,
   if (content_hash(bytes, sealed, key) != hash)
     return fail(Errc::conflict, "a stored object does not match its hash");
   return bytes;
+}
+
+/// Is the object's content stored, and can it be read back?
+Result<bool> has_blob(sqlite::Transaction& tx, const Manifest& object, const ProjectKey& key) {
+  sqlite::Statement& row = TRY(tx.statement("SELECT sealed, body FROM plan_blob WHERE hash = ?"));
+  TRY(row.bind(1, object.hash));
+  const bool found = TRY(row.step());
+  const bool sealed = found && row.integer(0) != 0;
+  const std::string body = found ? row.blob(1) : std::string();
+  row.reset();
+  return found && sealed == object.tainted && open_blob(body, object.hash, sealed, key).has_value();
+}
+
+/// One that is damaged is written anew: nobody but who renders it again can mend it.
+Result<> save_blob(sqlite::Transaction& tx, const Manifest& object, const ProjectKey& key) {
+  if (TRY(has_blob(tx, object, key))) return {};
+  std::string body = TRY(packed(object.json));
+  if (object.tainted) body = TRY(crypto::seal(sealing_key(key), body, object.hash));
+  sqlite::Statement& row =
+      TRY(tx.statement("INSERT OR REPLACE INTO plan_blob (hash, sealed, body) VALUES (?, ?, ?)"));
+  TRY(row.bind_all(object.hash, object.tainted));
+  TRY(row.bind_blob(3, body));
+  return row.run();
 }
 
 Result<> save_object(sqlite::Transaction& tx,
@@ -237,7 +245,10 @@ Result<> save_plan(sqlite::Transaction& tx,
   const std::string application = write_application(plan.application);
   TRY(known.bind_all(plan.digest, application, plan.commit, plan.remove_application, now));
   TRY(known.run());
-  if (tx.changes() != 0) return {};
+  if (tx.changes() != 0) {
+    for (const Manifest& object : plan.objects) TRY(save_blob(tx, object, key));
+    return {};
+  }
   sqlite::Statement& row = TRY(
       tx.statement("INSERT INTO plan (digest, application, commit_id, remove_application, saved_at)"
                    " VALUES (?, ?, ?, ?, ?)"));

@@ -1,6 +1,7 @@
 #include "worker/ledger.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/failpoint.h"
 #include "core/log.h"
@@ -132,8 +133,9 @@ Result<std::vector<queue::NewJob>> Ledger::save_apps(sqlite::Transaction& tx,
   return jobs;
 }
 
-Result<> Ledger::save_renders(sqlite::Transaction& tx, const PlannedEvent& planned) {
-  for (const auto& render : planned.renders) {
+Result<> Ledger::save_renders(sqlite::Transaction& tx,
+                              const std::vector<PlannedEvent::Render>& renders) {
+  for (const auto& render : renders) {
     const AppId& id = render.plan.application.id;
     TRY(plan::save_plan(tx, render.plan, key_of_(id.project), clock_.now()));
     TRY(plan::remember_render(tx, id, render.parameters_hash, {render.plan.digest, render.closure},
@@ -149,7 +151,7 @@ Result<std::vector<JobId>> Ledger::record_plan(const PlannedEvent& planned) {
         std::vector<queue::NewJob> jobs;
         if (planned.accept) {
           jobs = TRY(save_apps(tx, planned));
-          TRY(save_renders(tx, planned));
+          TRY(save_renders(tx, planned.renders));
         }
         const auto ids = TRY(queue::plan_event(tx, planned.event.id, jobs, planned.note, now));
         TRY(note_ended(tx));
@@ -178,6 +180,18 @@ Result<std::vector<JobId>> Ledger::record_plan(const PlannedEvent& planned) {
 }
 
 // ---- housekeeping ----
+
+Result<> Ledger::keep_renders(const std::vector<PlannedEvent::Render>& renders) {
+  if (renders.empty()) return {};
+  return store_.write([&](sqlite::Transaction& tx) { return save_renders(tx, renders); });
+}
+
+std::vector<Job> Ledger::take_unreadable() {
+  std::vector<Job> jobs;
+  for (auto& [id, job] : unreadable_.with([](auto& all) { return std::exchange(all, {}); }))
+    jobs.push_back(std::move(job));
+  return jobs;
+}
 
 Result<> Ledger::bind_cluster(const std::string& cluster, const std::string& uid) {
   const bool known = cluster_uids_.with([&](const auto& uids) {

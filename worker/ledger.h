@@ -3,9 +3,8 @@
 /// audit leaf together (I7). Everything that plumbd stores about jobs goes through here.
 ///
 ///   Threads  any
-///   Errors   conflict: the lease is not the current one, nothing was changed; unavailable, fault:
-///   the
-///            store
+///   Errors   conflict: the lease is not the current one, nothing was changed; unavailable,
+///            fault: the store
 #include <functional>
 #include <map>
 #include <memory>
@@ -61,6 +60,10 @@ class Ledger {
   Result<queue::Accepted> accept(const Event& event, std::string_view raw = {});
   Result<std::vector<JobId>> record_plan(const PlannedEvent& planned);
   Result<> ignore_event(const queue::StoredEvent& event, const std::string& note);
+  /// Stores renders that were made again, which mends damaged plans (plan::save_plan).
+  Result<> keep_renders(const std::vector<PlannedEvent::Render>& renders);
+  /// Jobs since the last call whose plan could not be read: whoever plans renders it again.
+  std::vector<Job> take_unreadable();
   Result<> refuse_push(const Event& event, const std::vector<Verdict>& verdicts);
 
   // ---- a worker's operations, all fenced by the lease ----
@@ -110,7 +113,7 @@ class Ledger {
   Result<Job> fenced_job(sqlite::Connection& db, const Lease& lease);
   Result<std::vector<queue::NewJob>> save_apps(sqlite::Transaction& tx,
                                                const PlannedEvent& planned);
-  Result<> save_renders(sqlite::Transaction& tx, const PlannedEvent& planned);
+  Result<> save_renders(sqlite::Transaction& tx, const std::vector<PlannedEvent::Render>& renders);
   /// Leaves of the jobs that ended in this transaction without a word of their worker.
   Result<> note_ended(sqlite::Transaction& tx, JobId settled = 0);
   Result<> settle_leaf(sqlite::Transaction& tx, const Job& job, const WorkerCall& call);
@@ -132,6 +135,7 @@ class Ledger {
   std::function<void(const std::string&)> kinds_changed_;
   Guarded<std::map<std::string, std::string>> cluster_uids_;
   Guarded<std::set<JobId>> changes_kinds_;  // running jobs that touched a definition
+  Guarded<std::map<JobId, Job>> unreadable_;
 };
 
 }  // namespace plumb::worker

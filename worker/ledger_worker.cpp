@@ -105,7 +105,12 @@ Result<WorkOrder> Ledger::order(const Lease& lease) {
   return store_.read<WorkOrder>([&](sqlite::Connection& db) -> Result<WorkOrder> {
     const Job job = TRY(fenced_job(db, lease));
     WorkOrder order;
-    order.plan = TRY(plan::load_plan(db, job.plan_digest, key_of_(job.app.project)));
+    auto plan = plan::load_plan(db, job.plan_digest, key_of_(job.app.project));
+    if (!plan) {
+      unreadable_.with([&](auto& all) { all.emplace(job.id, job); });
+      return Failure(std::move(plan).error());
+    }
+    order.plan = *std::move(plan);
     order.plan.commit = job.commit;
     order.plan.remove_application = job.kind == JobKind::remove;
     const auto row = TRY(queue::find_app(db, job.app));

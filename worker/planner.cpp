@@ -317,53 +317,7 @@ void Planner::run(const std::stop_token& stop) {
       look_ = false;
     }
     plan_waiting(stop);
-  }
-}
-
-// ---- start ----
-
-Result<> Planner::load_branch(const config::RepositoryBinding& binding, const std::string& ref) {
-  const auto commit = TRY(parts_.ledger.store().read<std::optional<std::string>>(
-      [&](sqlite::Connection& db) { return queue::planned_commit(db, binding.name, ref); }));
-  if (!commit) return {};
-  const auto repository = TRY(git::Repository::open(binding.path));
-  auto with = tools(*repository, nullptr);
-  const auto update =
-      TRY(plan::plan_update(plan::RepoState(), *repository, *commit, binding, with));
-  if (!update.next) return fail(Errc::invalid, first_reason(update.verdicts));
-  adopt({binding.name, ref}, update.next);
-  for (const plan::Affected& affected : update.affected) {
-    for (const Manifest& object : affected.plan.objects) {
-      if (object.key.kind != "CustomResourceDefinition") continue;
-      crds_.with([&](auto& crds) {
-        crds[affected.application.id.cluster][object.key.identity()] = object.json;
-      });
-    }
-  }
-  log::info("planner.loaded",
-            {{"repository", binding.name},
-             {"ref", ref},
-             {"commit", *commit},
-             {"applications", static_cast<std::int64_t>(update.next->apps.size())},
-             {"rendered", update.rendered},
-             {"from_cache", update.from_cache}});
-  return {};
-}
-
-void Planner::load() {
-  if (engine_version().empty()) {
-    log::error(
-        "engines.away",
-        {{"message", std::string("plumb-engines does not start: Kustomize is not rendered")}});
-  }
-  for (const auto& binding : parts_.config.repositories) {
-    for (const std::string& branch : binding.branches) {
-      const auto loaded = load_branch(binding, "refs/heads/" + branch);
-      if (loaded) continue;
-      log::warn(
-          "planner.not_loaded",
-          {{"repository", binding.name}, {"branch", branch}, {"message", loaded.error().message}});
-    }
+    mend_plans();
   }
 }
 

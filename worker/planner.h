@@ -149,8 +149,12 @@ class Planner {
                       const CachedUpdate& update);
   void give_up(const queue::StoredEvent& event, const Error& error);
   void adopt(const Branch& branch, const std::shared_ptr<const plan::RepoState>& next);
-  Result<> load_branch(const config::RepositoryBinding& binding, const std::string& ref);
   const config::RepositoryBinding* binding_of(const std::string& repository) const;
+
+  // planner_load.cpp
+  Result<> load_branch(const config::RepositoryBinding& binding, const std::string& ref);
+  void mend_plans();
+  Result<> mend_plan(const Job& job);
 
   // planner_update.cpp
   Result<CachedUpdate> update_to(const config::RepositoryBinding& binding,

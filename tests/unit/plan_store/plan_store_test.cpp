@@ -181,6 +181,31 @@ TEST_CASE("an object that was changed on disk is not given out") {
   CHECK(with("DELETE FROM plan_blob") == Errc::conflict);
 }
 
+TEST_CASE("saving a plan again mends what was damaged of it, sealed or not") {
+  Plans plans;
+  const Plan plan = a_plan({an_object("ConfigMap", "a", R"({"data":{"x":"1"}})"), a_secret()});
+  const std::string damage =
+      GENERATE("UPDATE plan_blob SET body = x'00112233'", "DELETE FROM plan_blob",
+               "UPDATE plan_blob SET sealed = 1 - sealed",
+               "UPDATE plan_blob SET body = (SELECT body FROM plan_blob ORDER BY hash LIMIT 1)");
+  must(plans.save(plan));
+  must(plans.store->write([&](sqlite::Transaction& tx) { return tx.exec(damage); }));
+  REQUIRE_FALSE(plans.load(plan.digest));
+  must(plans.save(plan));
+  CHECK(must(plans.load(plan.digest)).objects.size() == 2);
+}
+
+TEST_CASE("a new plan does not rest on another's damaged object") {
+  Plans plans;
+  const auto shared = an_object("ConfigMap", "a", R"({"data":{"x":"1"}})");
+  must(plans.save(a_plan({shared})));
+  must(plans.store->write(
+      [](sqlite::Transaction& tx) { return tx.exec("UPDATE plan_blob SET body = x'00112233'"); }));
+  const Plan two = a_plan({shared, an_object("ConfigMap", "b", R"({"data":{"x":"2"}})")});
+  must(plans.save(two));
+  CHECK(plans.load(two.digest).has_value());
+}
+
 TEST_CASE("an unknown plan is invalid and says what to do") {
   Plans plans;
   const auto missing = plans.load("nope");

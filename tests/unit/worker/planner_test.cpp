@@ -329,6 +329,37 @@ TEST_CASE("a state that could not be loaded does not forget an application that 
   CHECK(jobs[0].kind == JobKind::remove);
 }
 
+TEST_CASE("a stored plan that was damaged is made again, and its job finds it") {
+  Bed bed;
+  const std::string commit = Bed::move(bed.repo, {{"apps/web/dev/a.yaml", config_map("a")}});
+  auto p = std::make_unique<Planning>(bed.config);
+  p->planner.start();
+  p->look();
+  p->planner.stop();
+  must(p->store->write(
+      [](sqlite::Transaction& tx) { return tx.exec("UPDATE plan_blob SET body = x'00112233'"); }));
+  const auto claimed = must(p->ledger.claim("local/w", 30s));
+  REQUIRE(claimed);
+  CHECK(p->ledger.order(claimed->lease).error().code == Errc::conflict);
+  SECTION("while plumbd runs") {
+    p->planner.start();
+  }
+  SECTION("at its next start") {
+    p.reset();
+    p = std::make_unique<Planning>(bed.config);
+    p->planner.load();
+  }
+  const auto deadline = std::chrono::steady_clock::now() + 30s;
+  auto order = p->ledger.order(claimed->lease);
+  while (!order && std::chrono::steady_clock::now() < deadline) {
+    p->hub.wait_past(p->hub.version(), 20ms);
+    order = p->ledger.order(claimed->lease);
+  }
+  REQUIRE(order);
+  CHECK(order->plan.objects.size() == 1);
+  CHECK(order->plan.commit == commit);
+}
+
 TEST_CASE("a revert renders nothing") {
   Bed bed;
   Planning p(bed.config);
