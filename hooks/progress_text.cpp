@@ -177,9 +177,10 @@ void ProgressText::take(const Json& event) {
 std::string ProgressText::said(const std::string& application, std::chrono::milliseconds passed) {
   Seen& seen = seen_[application];
   const bool result = is_end(seen.state) || is_rest(seen.state);
+  if (lines_ >= kEnough || (lines_ >= kAllStates && !result)) return "";
   const Json event = Json::parse(seen.event);
   const std::string key = seen.state + first_word(word_of(event));
-  if (seen.shown == key || lines_ >= kEnough || (lines_ >= kAllStates && !result)) return "";
+  if (seen.shown == key) return "";
   seen.shown = key;
   ++lines_;
   const std::string name = padded(plain_name(application), names_);

@@ -96,6 +96,9 @@ TEST_CASE("hostile text stays within 50 lines of 70 columns of ASCII, and forges
                {"field", evil},    {"file", evil},           {"line", 4'000'000'000LL},
                {"column", -5},     {"message", evil},        {"hint", evil},
                {"subject", evil},  {"source", Json::array()}};
+  Json short_finding;  // many, without gigabytes of memory
+  for (const auto& [key, value] : finding.items())
+    short_finding[key] = value == evil ? Json(evil.substr(0, 100)) : value;
   for (int i = 0; i < 200; ++i) finding["source"].push_back({{"line", i}, {"text", evil}});
   Json app{{"application", evil},
            {"how", "added"},
@@ -110,7 +113,10 @@ TEST_CASE("hostile text stays within 50 lines of 70 columns of ASCII, and forges
   Json verdict{{"accepted", false},         {"tracked", true},
                {"changed_folder", evil},    {"notes", Json::array()},
                {"verdicts", Json::array()}, {"applications", Json::array()}};
-  for (int i = 0; i < 10'000; ++i) verdict["verdicts"].push_back(finding);
+  for (int i = 0; i < 20; ++i) verdict["verdicts"].push_back(finding);
+  for (int i = 0; i < 10'000; ++i) verdict["verdicts"].push_back(short_finding);
+  for (int i = 0; i < 20; ++i) verdict["applications"].push_back(app);
+  app["changes"].erase(app["changes"].begin() + 2, app["changes"].end());
   for (int i = 0; i < 100; ++i) verdict["applications"].push_back(app);
   for (int i = 0; i < 50; ++i) verdict["notes"].push_back(evil);
   Json item{{"application", evil}, {"state", "failed"}, {"message", evil}, {"next", evil}};
