@@ -21,6 +21,9 @@ using Json = nlohmann::json;
 using std::chrono::milliseconds;
 
 constexpr std::size_t kMaxFrame = 64U << 20U;
+constexpr std::string_view kCrashed = "the render engine crashed";
+constexpr std::string_view kTooLong = "the render took longer than ";
+constexpr std::string_view kStart = "start a render engine";
 constexpr milliseconds kStartTime{20'000};  // a cold start takes 0.1 s; a loaded machine, longer
 
 std::string text_of(const Json& object, const char* key) {
@@ -109,7 +112,7 @@ Error obituary(process::Child& child) {
   }
   const std::string ended = how ? how->to_string() : "no exit status";
   log::error("plan.engine_crashed", {{"how", ended}});
-  return Error{Errc::fault, "the render engine crashed (" + ended + ")"};
+  return Error{Errc::fault, std::string(kCrashed) + " (" + ended + ")"};
 }
 
 /// One plumb-engines process and the conversation with it.
@@ -221,7 +224,7 @@ Result<Json> EngineChild::ask(const Json& request, const Answer& answer, millise
   if (error.code == Errc::fault && error.message == process::kEnded) error = obituary(child_);
   if (error.code == Errc::invalid) error = std::move(error).during("the render");
   if (error.code == Errc::unavailable && error.message == process::kLate) {
-    error.message = "the render took longer than " + std::to_string(time.count()) + " ms";
+    error.message = std::string(kTooLong) + std::to_string(time.count()) + " ms";
   }
   return Failure(std::move(error));
 }
@@ -319,7 +322,7 @@ auto EnginePool::Impl::wait_for(process::Deadline deadline, const Take& take)
   }
   Error error = *trouble;
   error.code = Errc::unavailable;
-  return Failure(std::move(error).during("start a render engine"));
+  return Failure(std::move(error).during(std::string(kStart)));
 }
 
 std::optional<EngineChild> EnginePool::Impl::take_idle(const std::string& project) {
@@ -349,6 +352,13 @@ void EnginePool::Impl::give_back(const std::string& project, EngineChild child) 
     idle.emplace(project, std::move(child));
   }
   changed.notify_all();
+}
+
+bool is_lost_render(const Error& error) {
+  const auto says = [&](std::string_view words) {
+    return error.message.find(words) != std::string::npos;
+  };
+  return (says(kCrashed) || says(kTooLong)) && !says(kStart);
 }
 
 EnginePool::EnginePool(EngineOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}

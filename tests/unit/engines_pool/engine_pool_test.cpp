@@ -52,6 +52,7 @@ TEST_CASE("a crash costs that render alone") {
   Pool pool(options(1));
   const std::string pid = must(pool.render("any"));
   const Error error = must_fail(pool.render("crash"));
+  CHECK(plan::is_lost_render(error));
   CHECK(error.code == Errc::fault);
   CHECK(error.message == "the render engine crashed (signal 6)");
   CHECK(must(pool.render("any")) != pid);
@@ -60,6 +61,7 @@ TEST_CASE("a crash costs that render alone") {
 TEST_CASE("a render that hangs ends at its deadline and costs that render alone") {
   Pool pool(options(1, 300ms));
   const Error error = must_fail(pool.render("hang"));
+  CHECK(plan::is_lost_render(error));
   CHECK(error.code == Errc::unavailable);
   CHECK(error.message == "the render took longer than 300 ms");
   // Starting the next child may take longer than this deadline on a busy machine.
@@ -131,11 +133,14 @@ TEST_CASE("a program that is missing or no engine is said at once, not at the de
   auto missing = options(1, 60s);
   missing.program = "/nowhere/plumb-engines";
   const Error error = must_fail(Pool(missing).render("any"));
+  CHECK_FALSE(plan::is_lost_render(error));
   CHECK(error.code == Errc::unavailable);
   CHECK(error.message.find("start a render engine") != std::string::npos);
   auto wrong = options(1, 60s);
   wrong.program = "/bin/true";
-  CHECK(must_fail(Pool(wrong).render("any")).code == Errc::unavailable);
+  const Error no_engine = must_fail(Pool(wrong).render("any"));
+  CHECK(no_engine.code == Errc::unavailable);
+  CHECK_FALSE(plan::is_lost_render(no_engine));
 }
 
 TEST_CASE("a child has no network, no files, no processes and no environment") {
