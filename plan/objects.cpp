@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -78,18 +79,22 @@ bool is_object_name(std::string_view name) {
   return name != "." && name != ".." && is_word(name, "-._:@+,=~!$&'()* ;");
 }
 
+std::optional<DefinedScope> scope_in(const Json& value) {
+  if (!value.is_object() || text_at(value, "kind") != "CustomResourceDefinition")
+    return std::nullopt;
+  const auto spec = value.find("spec");
+  if (spec == value.end() || !spec->is_object()) return std::nullopt;
+  const auto names = spec->find("names");
+  if (names == spec->end() || !names->is_object()) return std::nullopt;
+  return DefinedScope{text_at(*spec, "group") + "/" + text_at(*names, "kind"),
+                      text_at(*spec, "scope") != "Cluster"};
+}
+
 /// Kinds whose definitions come with the application: no cluster need know them yet.
 std::map<std::string, bool> scopes_of(const std::vector<GivenObject>& given) {
   std::map<std::string, bool> scopes;
   for (const GivenObject& object : given) {
-    const Json& value = *object.value;
-    if (!value.is_object() || text_at(value, "kind") != "CustomResourceDefinition") continue;
-    const Json spec = value.value("spec", Json());
-    if (!spec.is_object()) continue;
-    const auto names = spec.find("names");
-    if (names == spec.end() || !names->is_object()) continue;
-    scopes[text_at(spec, "group") + "/" + text_at(*names, "kind")] =
-        text_at(spec, "scope") != "Cluster";
+    if (auto scope = scope_in(*object.value)) scopes[scope->name] = scope->namespaced;
   }
   return scopes;
 }
@@ -162,11 +167,16 @@ class Naming {
     return false;
   }
 
+  bool is_namespaced(const ObjectKey& key) {
+    const std::string name = scope_name(key.api_version, key.kind);
+    if (const auto own = scopes_.find(name); own != scopes_.end()) return own->second;
+    if (const auto known = rules_.is_namespaced(key.api_version, key.kind)) return *known;
+    rendered_.guessed.insert(name);  // as most are
+    return true;
+  }
+
   bool fill_in_namespace(Json& metadata, ObjectKey& key) {
-    const auto own = scopes_.find(std::string(key.group()) + "/" + key.kind);
-    const bool namespaced =
-        own != scopes_.end() ? own->second : rules_.is_namespaced(key.api_version, key.kind);
-    if (!namespaced) {
+    if (!is_namespaced(key)) {
       metadata.erase("namespace");  // as the API server does
       return true;
     }
@@ -213,6 +223,18 @@ void add_given(std::unique_ptr<Json> value,
                const Place& place,
                std::vector<GivenObject>& into) {
   add(std::move(*value), marks, "", place, 0, into);
+}
+
+std::string scope_name(std::string_view api_version, std::string_view kind) {
+  const auto slash = api_version.find('/');
+  const auto group = slash == std::string_view::npos ? "" : api_version.substr(0, slash);
+  return std::string(group) + "/" + std::string(kind);
+}
+
+std::optional<DefinedScope> defined_scope(const Manifest& object) {
+  if (object.key.kind != "CustomResourceDefinition") return std::nullopt;
+  const auto value = json::parse(object.json);
+  return value ? scope_in(*value) : std::nullopt;
 }
 
 void name_objects(std::vector<GivenObject> given, const ObjectRules& rules, Rendered& rendered) {

@@ -3,6 +3,8 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,11 +34,24 @@ struct Rendered {
   Closure closure;
   std::vector<Verdict>
       verdicts;  ///< structure only: YAML, missing kind, duplicate objects, render errors
+  std::set<std::string> guessed;  ///< "group/Kind" whose scope nobody knew: taken as namespaced
   /// Field-level marks are not kept: `locate` in plan/locate.h reads the file again when needed.
 };
 
-/// Scope of a kind, as far as known: from the cluster's schema, else the table of built-in kinds.
-using IsNamespaced = std::function<bool(std::string_view api_version, std::string_view kind)>;
+/// Scope of a kind: from the cluster's schema, the table of built-in kinds, or definitions that were
+/// planned. nullopt: not known.
+using IsNamespaced =
+    std::function<std::optional<bool>(std::string_view api_version, std::string_view kind)>;
+
+/// "group/Kind", as in a map of scopes.
+[[nodiscard]] std::string scope_name(std::string_view api_version, std::string_view kind);
+
+/// What a CustomResourceDefinition says of its kind; nullopt: the object is none.
+struct DefinedScope {
+  std::string name;  ///< scope_name()
+  bool namespaced = true;
+};
+[[nodiscard]] std::optional<DefinedScope> defined_scope(const Manifest& object);
 
 /// Renders. Content errors come back as verdicts (so that one push shows them all); a Result error
 /// means that the render could not run (unavailable, fault). Secrets are tainted; `List` is

@@ -62,7 +62,16 @@ class Updater {
       for (const AppId& id : touched.apps) declared.push_back(base_.apps.at(id)->application);
     }
     const std::set<AppId> broken(touched.apps.begin(), touched.apps.end());
-    for (const Application& app : declared) TRY(plan(app, broken.contains(app.id)));
+    std::vector<Application> work;
+    for (const Application& app : declared) {
+      if (must_plan(app, broken.contains(app.id))) work.push_back(app);
+    }
+    for (std::size_t i = 0; i < work.size(); ++i) {
+      update_.stopped = tools_.go_on && !tools_.go_on(i, work);
+      if (update_.stopped) return std::move(update_);
+      TRY(plan(work[i]));
+    }
+    for (const Application& app : work) TRY(plan_again(app));
     finish();
     return std::move(update_);
   }
@@ -102,24 +111,35 @@ class Updater {
     return std::move(found.applications);
   }
 
-  Result<> plan(const Application& app, bool touched) {
-    const auto before = base_.apps.find(app.id);
-    const PlannedApp* old = before == base_.apps.end() ? nullptr : before->second.get();
-    if (old && !touched && same_render(old->application, app) &&
-        same_rules(old->application, app)) {
-      if (old->application.declared_at == app.declared_at) return {};
-      PlannedApp moved = *old;  // the document has other lines now
-      moved.application = app;
-      next_->apps[app.id] = std::make_shared<const PlannedApp>(std::move(moved));
-      return {};
-    }
+  [[nodiscard]] const PlannedApp* planned_before(const AppId& id) const {
+    const auto before = base_.apps.find(id);
+    return before == base_.apps.end() ? nullptr : before->second.get();
+  }
+
+  bool must_plan(const Application& app, bool touched) {
+    const PlannedApp* old = planned_before(app.id);
+    if (!old || touched || !same_render(old->application, app) ||
+        !same_rules(old->application, app))
+      return true;
+    if (old->application.declared_at == app.declared_at) return false;
+    PlannedApp moved = *old;  // the document has other lines now
+    moved.application = app;
+    next_->apps[app.id] = std::make_shared<const PlannedApp>(std::move(moved));
+    return false;
+  }
+
+  Result<> plan(const Application& app) {
+    const PlannedApp* old = planned_before(app.id);
     auto made = TRY(look_up_or_render(app));
     if (!made) return {};  // verdicts say why
     auto denied = judge_objects(app, made->plan.objects, binding_);
     std::move(denied.begin(), denied.end(), std::back_inserter(update_.verdicts));
     PlannedApp planned{app, made->closure, made->plan.digest, {}};
-    for (const Manifest& object : made->plan.objects)
+    for (const Manifest& object : made->plan.objects) {
       planned.identities.push_back(object.key.identity());
+      if (const auto scope = defined_scope(object))
+        defined_[app.id.cluster][scope->name] = scope->namespaced;
+    }
     next_->apps[app.id] = std::make_shared<const PlannedApp>(std::move(planned));
     if (old && old->plan_digest == made->plan.digest && same_rules(old->application, app))
       return {};
@@ -127,6 +147,31 @@ class Updater {
                                 old ? old->plan_digest : "", std::move(made->plan),
                                 std::move(made->closure)});
     return {};
+  }
+
+  /// A kind whose scope was guessed may be defined by an application that was planned after it.
+  Result<> plan_again(const Application& app) {
+    const auto guessed = guessed_.find(app.id);
+    if (guessed == guessed_.end()) return {};
+    const auto& defined = defined_[app.id.cluster];
+    const bool known = std::any_of(guessed->second.begin(), guessed->second.end(),
+                                   [&](const std::string& name) { return defined.contains(name); });
+    if (!known) return {};
+    guessed_.erase(guessed);
+    std::erase_if(update_.affected, [&](const Affected& a) { return a.application.id == app.id; });
+    const std::string name = app.id.to_string();
+    std::erase_if(update_.verdicts, [&](const Verdict& v) { return v.application == name; });
+    return plan(app);
+  }
+
+  IsNamespaced scope_of(const std::string& cluster) {
+    return [known = tools_.scope_of(cluster), &defined = defined_[cluster]](
+               std::string_view api_version, std::string_view kind) -> std::optional<bool> {
+      if (const auto scope = known(api_version, kind)) return scope;
+      const auto found = defined.find(scope_name(api_version, kind));
+      if (found == defined.end()) return std::nullopt;
+      return found->second;
+    };
   }
 
   Result<std::optional<CachedPlan>> look_up_or_render(const Application& app) {
@@ -141,10 +186,12 @@ class Updater {
     }
     TreeSource source(repository_, next_->tree);
     auto rendered = render(app, source, tools_.engines, tools_.key_of(app.id.project),
-                           tools_.scope_of(app.id.cluster));
+                           scope_of(app.id.cluster));
     if (!rendered)
       return Failure(std::move(rendered).error().during("render '" + app.id.to_string() + "'"));
     ++update_.rendered;
+    const bool guessed = !rendered->guessed.empty();
+    if (guessed) guessed_[app.id] = std::move(rendered->guessed);
     const bool denied = any_denied(rendered->verdicts);
     std::move(rendered->verdicts.begin(), rendered->verdicts.end(),
               std::back_inserter(update_.verdicts));
@@ -155,7 +202,7 @@ class Updater {
     made.plan.objects = std::move(rendered->objects);
     made.plan.digest = plan_digest(app, made.plan.objects);
     made.closure = std::move(rendered->closure);
-    if (tools_.keep) tools_.keep(made.plan, made.closure);
+    if (tools_.keep && !guessed) tools_.keep(made.plan, made.closure);
     return std::optional<CachedPlan>(std::move(made));
   }
 
@@ -185,6 +232,7 @@ class Updater {
     std::sort(
         update_.affected.begin(), update_.affected.end(),
         [](const Affected& a, const Affected& b) { return a.application.id < b.application.id; });
+    update_.guessed = !guessed_.empty();
     next_->reindex(base_);
     judge_owners();
     if (!any_denied(update_.verdicts)) update_.next = std::move(next_);
@@ -196,6 +244,8 @@ class Updater {
   UpdateTools& tools_;
   std::shared_ptr<RepoState> next_;
   Update update_;
+  std::map<std::string, std::map<std::string, bool>> defined_;  // cluster → scope_name → namespaced
+  std::map<AppId, std::set<std::string>> guessed_;              // whose render guessed these kinds
 };
 
 }  // namespace

@@ -74,6 +74,8 @@ struct Update {
   std::vector<Verdict> verdicts;
   int rendered = 0;  ///< engines that ran
   int from_cache = 0;
+  bool guessed = false;  ///< rests on the guessed scope of a kind: ask again, do not remember
+  bool stopped = false;  ///< by UpdateTools::go_on; then `next` is null and no verdict is whole
   std::size_t changed_paths = 0;
   std::string changed_folder;  ///< that all changed paths lie in; "" = the root
 };
@@ -86,9 +88,13 @@ struct CachedPlan {
 /// Asked before an engine runs; nullopt: render. May be empty. What it gives must hold in `tree`.
 using LookUpRender =
     std::function<std::optional<CachedPlan>(const Application&, const std::string& tree)>;
-/// Told after an engine ran. May be empty.
+/// Told after an engine ran, unless it had to guess. May be empty.
 using KeepRender = std::function<void(const Plan&, const Closure&)>;
 using KeyOf = std::function<const ProjectKey&(const std::string& project)>;
+
+/// Asked before each application that must be planned, with how many of `all` are planned by now;
+/// false: stop here. May be empty.
+using GoOn = std::function<bool(std::size_t planned, const std::vector<Application>& all)>;
 
 struct UpdateTools {
   EnginePool& engines;
@@ -96,6 +102,7 @@ struct UpdateTools {
   std::function<IsNamespaced(const std::string& cluster)> scope_of;
   LookUpRender look_up;
   KeepRender keep;
+  GoOn go_on{};
 };
 
 /// What `commit` makes of `base` (which may be empty: everything is new). A Result error: the tree

@@ -277,12 +277,8 @@ std::shared_ptr<const plan::ClusterSchema> Clusters::schema(const std::string& n
 
 plan::IsNamespaced Clusters::scope_of(const std::string& name) const {
   return [schema = schema(name)](std::string_view api_version, std::string_view kind) {
-    if (schema) {
-      if (const auto known = schema->namespaced(api_version, kind)) return *known;
-    }
-    // A kind that nobody knows yet (its CustomResourceDefinition is on the way) is taken as
-    // namespaced, as most are.
-    return plan::builtin_namespaced(api_version, kind).value_or(true);
+    const auto known = schema ? schema->namespaced(api_version, kind) : std::nullopt;
+    return known ? known : plan::builtin_namespaced(api_version, kind);
   };
 }
 

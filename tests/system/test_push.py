@@ -272,6 +272,29 @@ spec:
         self.assertNotEqual(pushed.returncode, 0)
         self.assertIn("hive/a-bee.yaml:4", pushed.stdout)
 
+    def test_a_resource_of_the_whole_cluster_comes_with_its_definition_in_one_push(self):
+        definition = """apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: meadows.hive.example}
+spec:
+  group: hive.example
+  scope: Cluster
+  names: {plural: meadows, singular: meadow, kind: Meadow}
+  versions:
+    - name: v1
+      served: true
+      storage: true
+      schema:
+        openAPIV3Schema:
+          type: object
+          properties: {spec: {type: object, properties: {flowers: {type: integer}}}}
+"""
+        meadow = "apiVersion: hive.example/v1\nkind: Meadow\nmetadata: {name: green}\nspec: {flowers: 7}\n"
+        self.deploy({".plumbline/meadow.yaml": self.app("meadow", "meadow"), "meadow/a.yaml": meadow, "meadow/z-crd.yaml": definition})
+        live = self.live("meadows.hive.example", "green")
+        self.assertEqual(live["spec"]["flowers"], 7)
+        self.assertNotIn("namespace", live["metadata"])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -262,3 +262,20 @@ TEST_CASE("many updates in a row keep the index right and small") {
     state = update.next;
   }
 }
+
+TEST_CASE("planning stops where it is told to and then gives no state") {
+  Planning planning;
+  Tree tree;
+  for (const char* name : {"a", "b", "c"})
+    tree["apps/" + std::string(name) + "/dev/cm.yaml"] = {config_map(name, "1")};
+  std::size_t of = 0;
+  planning.tools.go_on = [&](std::size_t planned, const std::vector<Application>& all) {
+    of = all.size();
+    return planned < 2;
+  };
+  const auto update = planning.update(plan::RepoState(), tree);
+  CHECK(update.stopped);
+  CHECK_FALSE(update.next);
+  CHECK(update.rendered == 2);
+  CHECK(of == 3);
+}
