@@ -125,9 +125,12 @@ void read_environments(const Node& node, RepositoryBinding& into) {
 }
 
 void read_hooks(const Node& node, RepositoryBinding& into) {
-  if (!node.there() || !node.object({"whenDown", "deadline", "wait"})) return;
+  if (!node.there() || !node.object({"whenDown", "deadline", "onDeadline", "wait"})) return;
   if (const auto word = node.member("whenDown").word({"refuse", "accept"})) {
     into.when_down = *word == 0 ? WhenDown::refuse : WhenDown::accept;
+  }
+  if (const auto word = node.member("onDeadline").word({"refuse", "accept"})) {
+    into.on_deadline = *word == 0 ? WhenDown::refuse : WhenDown::accept;
   }
   node.member("deadline").read_time(into.hooks_deadline, 1s, 10min, "1s to 10m");
   node.member("wait").read_time(into.hooks_wait, 0s, 1h, "0s to 1h");

@@ -50,6 +50,7 @@ struct RepositoryBinding {
   std::map<std::string, Target> environments;  ///< for the folder convention; else the only cluster
   WhenDown when_down = WhenDown::refuse;
   std::chrono::milliseconds hooks_deadline{20'000};
+  WhenDown on_deadline = WhenDown::refuse;  ///< of a push that could not be judged by then
   std::chrono::milliseconds hooks_wait{10'000};
   std::vector<WebhookEndpoint> webhooks;
   std::vector<std::string>

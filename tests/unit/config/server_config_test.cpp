@@ -78,7 +78,7 @@ TEST_CASE("every key of the server file is read") {
       namespaces: ["shop-*"]
       kinds: ["apps/*", "/ConfigMap"]
       environments: {dev: {namespace: shop-dev}}
-      hooks: {whenDown: accept, deadline: 5s, wait: 1m}
+      hooks: {whenDown: accept, deadline: 5s, onDeadline: accept, wait: 1m}
       webhooks:
         - id: 3b9f0c2e7d1a4f5b8c6d
           provider: github
@@ -113,6 +113,7 @@ TEST_CASE("every key of the server file is read") {
   CHECK(shop.environments.at("dev").ns == "shop-dev");
   CHECK(shop.when_down == config::WhenDown::accept);
   CHECK(shop.hooks_deadline == 5s);
+  CHECK(shop.on_deadline == config::WhenDown::accept);
   CHECK(shop.hooks_wait == 1min);
   REQUIRE(shop.webhooks.size() == 1);
   CHECK(shop.webhooks[0].provider == config::Provider::github);
