@@ -117,15 +117,22 @@ Result<> Api::add_objects(Request& request,
 Api::Answer Api::pre_receive(Request& request) {
   const auto started = parts_.ledger.clock().steady();
   const auto* binding = TRY(hook_repository(request.params, request.caller.peer));
-  worker::PushRequest push{TRY(refs_of(request.params)), {}};
+  worker::PushRequest push{TRY(refs_of(request.params)), {}, {}};
   std::unique_ptr<IncomingPack> incoming;
   const bool deploys = std::any_of(push.refs.begin(), push.refs.end(),
                                    [&](const RefUpdate& ref) { return is_tracked(*binding, ref); });
   if (deploys) TRY(add_objects(request, *binding, push, incoming));
+  push.spent = std::chrono::duration_cast<std::chrono::milliseconds>(
+      parts_.ledger.clock().steady() - started);
   const auto judgement = TRY(parts_.planner.judge(*binding, push));
   if (!judgement.accepted) {
     std::vector<Verdict> verdicts;
     for (const auto& judged : judgement.verdicts) verdicts.push_back(judged.verdict);
+    if (judgement.deadline_passed) {
+      Verdict late;
+      late.rule = "hooks.deadline";
+      verdicts.push_back(std::move(late));
+    }
     Event refused{binding->name,
                   push.refs,
                   Trigger::push,

@@ -14,6 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int kEventsAtOnce = 64;
+constexpr int kMostLostRenders = 3;
 
 bool is_tracked(const config::RepositoryBinding& binding, const std::string& ref) {
   return std::any_of(binding.branches.begin(), binding.branches.end(),
@@ -158,20 +159,15 @@ Result<> Planner::plan_ref(const queue::StoredEvent& event,
     return parts_.ledger.ignore_event(event, "already planned at " + short_oid(*actual));
   }
   const Branch branch{binding.name, ref};
+  trying_.ref = ref;
+  trying_.old_commit = state(binding.name, ref)->commit;
+  trying_.new_commit = *actual;
   const auto update = TRY(update_to(binding, ref, *repository, *actual));
   auto verdicts = update.verdicts;
   for (Verdict& verdict : judge_ownership(branch, update.update))
     verdicts.push_back(std::move(verdict));
   const auto planned = planned_event(event, branch, update, verdicts);
-  for (const plan::Affected& affected : update.update.affected) {
-    if (!planned.accept) break;
-    for (const Manifest& object : affected.plan.objects) {
-      if (object.key.kind != "CustomResourceDefinition") continue;
-      crds_.with([&](auto& crds) {
-        crds[affected.application.id.cluster][object.key.identity()] = object.json;
-      });
-    }
-  }
+  if (planned.accept) remember_definitions(update.update);
   // Before the event counts as planned: whoever waits for that asks next whether it was refused.
   refusals_.with([&](auto& refusals) {
     if (planned.accept) refusals.erase(branch);
@@ -183,23 +179,44 @@ Result<> Planner::plan_ref(const queue::StoredEvent& event,
   return {};
 }
 
-/// What no later try can mend: a commit that is none, a tree too large.
+/// What no later try can mend: a commit that is none, a tree too large, a render that kills its
+/// engine each time.
 void Planner::give_up(const queue::StoredEvent& event, const Error& error) {
-  const auto* binding = binding_of(event.event.repository);
-  for (const RefUpdate& update : event.event.refs) {
-    if (binding == nullptr || !is_tracked(*binding, update.ref)) continue;
-    Verdict verdict;
-    verdict.rule = "plan.failed";
-    verdict.message = error.message;
-    verdict.hint = error.hint;
+  Verdict verdict;
+  verdict.rule = "plan.failed";
+  verdict.message = error.message;
+  verdict.hint = error.hint;
+  PlannedEvent refused = trying_;
+  refused.event = event;
+  refused.accept = false;
+  refused.note = "refused: " + printable(error.message, 500);
+  if (!refused.new_commit.empty()) {
     refusals_.with([&](auto& refusals) {
-      refusals[{binding->name, update.ref}] = {update.new_oid, {verdict}};
+      refusals[{event.event.repository, refused.ref}] = {refused.new_commit, {verdict}};
     });
   }
-  const auto ignored =
-      parts_.ledger.ignore_event(event, "refused: " + printable(error.message, 500));
-  if (!ignored)
-    log::warn("event.not_ignored", {{"event", event.id}, {"message", ignored.error().message}});
+  const auto recorded = parts_.ledger.record_plan(refused);
+  if (!recorded)
+    log::warn("event.not_refused", {{"event", event.id}, {"message", recorded.error().message}});
+}
+
+/// A repository that cannot be read, a full disk, an engine that died: the event stays accepted.
+/// But a commit that takes its engine with it each time is refused, or it would be tried for ever.
+void Planner::try_later(const queue::StoredEvent& event, Error error) {
+  Later& later = later_[event.id];
+  const bool same = later.commit == trying_.new_commit;
+  later.commit = trying_.new_commit;
+  later.lost =
+      plan::is_lost_render(error) && !later.commit.empty() ? (same ? later.lost : 0) + 1 : 0;
+  if (later.lost >= kMostLostRenders) {
+    error.message =
+        "gave up after " + std::to_string(later.lost) + " tries: " + std::move(error.message);
+    later_.erase(event.id);
+    return give_up(event, error);
+  }
+  later.wait =
+      std::min<std::chrono::milliseconds>(later.wait.count() == 0 ? 500ms : later.wait * 2, 30s);
+  later.at = std::chrono::steady_clock::now() + later.wait;
 }
 
 Result<> Planner::plan_event(const queue::StoredEvent& event) {
@@ -289,6 +306,7 @@ void Planner::plan_waiting(const std::stop_token& stop) {
     if (stop.stop_requested()) return;
     const auto known = later_.find(event.id);
     if (known != later_.end() && known->second.at > now) continue;
+    trying_ = {};
     const auto planned = plan_event(event);
     if (planned) {
       later_.erase(event.id);
@@ -299,11 +317,7 @@ void Planner::plan_waiting(const std::stop_token& stop) {
       give_up(event, planned.error());
       continue;
     }
-    // A repository that cannot be read, a full disk, an engine that died: it stays accepted.
-    Later& later = later_[event.id];
-    later.wait =
-        std::min<std::chrono::milliseconds>(later.wait.count() == 0 ? 500ms : later.wait * 2, 30s);
-    later.at = std::chrono::steady_clock::now() + later.wait;
+    try_later(event, planned.error());
   }
   if (events->size() == kEventsAtOnce && later_.empty()) wake();
 }

@@ -37,7 +37,28 @@ namespace plumb::worker {
 struct PushRequest {
   std::vector<RefUpdate> refs;
   std::vector<std::string>
-      object_dirs;  ///< quarantine and alternates, besides the repository's own
+      object_dirs;                     ///< quarantine and alternates, besides the repository's own
+  std::chrono::milliseconds spent{0};  ///< of the hook's deadline, before it is judged
+};
+
+/// How far a judgement came by its deadline. Any thread.
+class JudgedSoFar {
+ public:
+  explicit JudgedSoFar(std::chrono::steady_clock::time_point deadline) : deadline_(deadline) {}
+  /// Notes it, as plan::GoOn. False: the time is over.
+  bool go_on(std::size_t planned, const std::vector<Application>& all);
+  struct Count {
+    std::vector<AppId> all;
+    std::size_t judged = 0;  ///< the first ones of `all`
+  };
+  [[nodiscard]] Count count() const {
+    return count_.with([](const Count& count) { return count; });
+  }
+
+ private:
+  const std::chrono::steady_clock::time_point deadline_;
+  Guarded<Count> count_;
+  std::size_t before_ = 0;  // of other refs of the push; of the judging thread
 };
 
 struct JudgedVerdict {
@@ -96,8 +117,8 @@ class Planner {
   void stop();  ///< ends planning; what is not planned stays accepted
   void wake();
 
-  /// The answer to a push, within the repository's deadline. Kept, so that planning it costs no
-  /// render.
+  /// The answer to a push, within the repository's deadline: what is not judged by then is not
+  /// rendered any further. Kept, so that planning it costs no render.
   Result<Judgement> judge(const config::RepositoryBinding& binding, const PushRequest& push);
 
   /// Reads every branch that deploys; an event for each that is not where it was planned and for
@@ -131,6 +152,8 @@ class Planner {
   struct Later {
     std::chrono::steady_clock::time_point at;
     std::chrono::milliseconds wait{0};
+    std::string commit;  // that was tried last
+    int lost = 0;        // renders of it that ended their engine, in a row
   };
 
   // planner.cpp
@@ -148,6 +171,7 @@ class Planner {
                       const Branch& branch,
                       const CachedUpdate& update);
   void give_up(const queue::StoredEvent& event, const Error& error);
+  void try_later(const queue::StoredEvent& event, Error error);
   void adopt(const Branch& branch, const std::shared_ptr<const plan::RepoState>& next);
   const config::RepositoryBinding* binding_of(const std::string& repository) const;
 
@@ -160,13 +184,18 @@ class Planner {
   Result<CachedUpdate> update_to(const config::RepositoryBinding& binding,
                                  const std::string& ref,
                                  git::Repository& repository,
-                                 const std::string& commit);
+                                 const std::string& commit,
+                                 const plan::GoOn& go_on = {});
   Result<CachedUpdate> make_update(const config::RepositoryBinding& binding,
                                    const Branch& branch,
                                    const plan::RepoState& base,
                                    git::Repository& repository,
-                                   const std::string& commit);
+                                   const std::string& commit,
+                                   const plan::GoOn& go_on);
+  Result<std::string> digest_in_git(const queue::AppRow& row);
   Result<std::map<AppId, Known>> known_apps(const Branch& branch, const plan::RepoState& base);
+  void remember_definitions(const plan::Update& update);
+  [[nodiscard]] plan::IsNamespaced scope_of(const std::string& cluster) const;
   plan::UpdateTools tools(git::Repository& repository, std::vector<PlannedEvent::Render>* renders);
   std::optional<plan::CachedPlan> look_up(const Application& app,
                                           git::Repository& repository,
@@ -179,11 +208,16 @@ class Planner {
                                                         const plan::Update& update);
 
   // planner_judge.cpp
-  Result<Judgement> judge_now(const config::RepositoryBinding& binding, const PushRequest& push);
+  Result<Judgement> judge_now(const config::RepositoryBinding& binding,
+                              const PushRequest& push,
+                              JudgedSoFar& so_far);
   Result<> judge_ref(const config::RepositoryBinding& binding,
                      git::Repository& repository,
                      const RefUpdate& update,
+                     JudgedSoFar& so_far,
                      Judgement& judgement);
+  [[nodiscard]] Judgement judged_late(const config::RepositoryBinding& binding,
+                                      const JudgedSoFar& so_far) const;
   std::vector<plan::ObjectChange> changes_of(const plan::Affected& affected);
 
   Parts parts_;
@@ -193,8 +227,11 @@ class Planner {
   Guarded<std::map<Branch, Refusal>> refusals_;
   Guarded<std::vector<CachedUpdate>> recent_;  // newest last, bounded
   Guarded<std::map<std::string, std::map<std::string, std::string>>>
-      crds_;                        // cluster → identity → JSON
+      crds_;  // cluster → identity → JSON
+  Guarded<std::map<std::string, std::map<std::string, bool>>>
+      scopes_;                      // of these: cluster → plan::scope_name → namespaced
   std::map<EventId, Later> later_;  // of the planning thread: events that could not be planned yet
+  PlannedEvent trying_;             // of the planning thread: the ref and commits it plans now
   std::atomic<std::int64_t> scans_{0};
   std::atomic<std::int64_t> renders_{0};
   std::mutex mutex_;

@@ -27,14 +27,7 @@ Result<> Planner::load_branch(const config::RepositoryBinding& binding, const st
   TRY(parts_.ledger.keep_renders(renders));
   if (!update.next) return fail(Errc::invalid, first_message(update.verdicts));
   adopt({binding.name, ref}, update.next);
-  for (const plan::Affected& affected : update.affected) {
-    for (const Manifest& object : affected.plan.objects) {
-      if (object.key.kind != "CustomResourceDefinition") continue;
-      crds_.with([&](auto& crds) {
-        crds[affected.application.id.cluster][object.key.identity()] = object.json;
-      });
-    }
-  }
+  remember_definitions(update);
   log::info("planner.loaded",
             {{"repository", binding.name},
              {"ref", ref},

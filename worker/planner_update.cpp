@@ -73,13 +73,41 @@ std::optional<plan::CachedPlan> Planner::look_up(const Application& app,
   return *std::move(found);
 }
 
+void Planner::remember_definitions(const plan::Update& update) {
+  for (const plan::Affected& affected : update.affected) {
+    const std::string& cluster = affected.application.id.cluster;
+    for (const Manifest& object : affected.plan.objects) {
+      if (object.key.kind != kDefinition) continue;
+      crds_.with([&](auto& crds) { crds[cluster][object.key.identity()] = object.json; });
+      const auto scope = plan::defined_scope(object);
+      if (scope)
+        scopes_.with([&](auto& scopes) { scopes[cluster][scope->name] = scope->namespaced; });
+    }
+  }
+}
+
+/// The cluster's word, else that of the definitions which were planned for it.
+plan::IsNamespaced Planner::scope_of(const std::string& cluster) const {
+  return [this, cluster, known = parts_.clusters.scope_of(cluster)](
+             std::string_view api_version, std::string_view kind) -> std::optional<bool> {
+    if (const auto scope = known(api_version, kind)) return scope;
+    return scopes_.with([&](const auto& scopes) -> std::optional<bool> {
+      const auto of_cluster = scopes.find(cluster);
+      if (of_cluster == scopes.end()) return std::nullopt;
+      const auto found = of_cluster->second.find(plan::scope_name(api_version, kind));
+      if (found == of_cluster->second.end()) return std::nullopt;
+      return found->second;
+    });
+  };
+}
+
 plan::UpdateTools Planner::tools(git::Repository& repository,
                                  std::vector<PlannedEvent::Render>* renders) {
   return {parts_.engines,
           [this](const std::string& project) -> const plan::ProjectKey& {
             return parts_.keys.key_of(project);
           },
-          [this](const std::string& cluster) { return parts_.clusters.scope_of(cluster); },
+          [this](const std::string& cluster) { return scope_of(cluster); },
           [this, &repository](const Application& app, const std::string& tree) {
             return look_up(app, repository, tree);
           },
@@ -150,6 +178,21 @@ std::vector<Verdict> Planner::judge_ownership(const Branch& branch,
   return verdicts;
 }
 
+/// The plan of what Git had: of the held commit where the application was rolled back, so that it
+/// stays there as long as Git says the same.
+Result<std::string> Planner::digest_in_git(const queue::AppRow& row) {
+  if (row.held_commit.empty()) return row.wanted_plan;
+  queue::JobFilter filter;
+  filter.app = row.application.id;
+  filter.commit = row.held_commit;
+  const auto jobs = TRY(parts_.ledger.store().read<std::vector<Job>>(
+      [&](sqlite::Connection& db) { return queue::jobs(db, filter); }));
+  for (const Job& job : jobs) {
+    if (job.kind == JobKind::sync) return job.plan_digest;
+  }
+  return row.wanted_plan;
+}
+
 /// The applications that the branch had: by its state, or by the database where there is none.
 Result<std::map<AppId, Planner::Known>> Planner::known_apps(const Branch& branch,
                                                             const plan::RepoState& base) {
@@ -162,7 +205,7 @@ Result<std::map<AppId, Planner::Known>> Planner::known_apps(const Branch& branch
   for (const queue::AppRow& row : rows) {
     if (row.application.repository != branch.first || row.ref != branch.second || row.removed)
       continue;
-    known[row.application.id] = {row.application, row.wanted_plan};
+    known[row.application.id] = {row.application, TRY(digest_in_git(row))};
   }
   return known;
 }
@@ -173,9 +216,11 @@ Result<Planner::CachedUpdate> Planner::make_update(const config::RepositoryBindi
                                                    const Branch& branch,
                                                    const plan::RepoState& base,
                                                    git::Repository& repository,
-                                                   const std::string& commit) {
+                                                   const std::string& commit,
+                                                   const plan::GoOn& go_on) {
   CachedUpdate made{branch, base.commit, commit, {}, {}, {}};
   auto with = tools(repository, &made.renders);
+  with.go_on = go_on;
   const bool whole = base.commit.empty() || !repository.contains(base.commit).value_or(false);
   if (!whole) {
     made.update = TRY(plan::plan_update(base, repository, commit, binding, with));
@@ -205,7 +250,8 @@ Result<Planner::CachedUpdate> Planner::make_update(const config::RepositoryBindi
 Result<Planner::CachedUpdate> Planner::update_to(const config::RepositoryBinding& binding,
                                                  const std::string& ref,
                                                  git::Repository& repository,
-                                                 const std::string& commit) {
+                                                 const std::string& commit,
+                                                 const plan::GoOn& go_on) {
   const Branch branch{binding.name, ref};
   const auto base = state(binding.name, ref);
   auto known = recent_.with([&](const auto& recent) -> std::optional<CachedUpdate> {
@@ -219,11 +265,13 @@ Result<Planner::CachedUpdate> Planner::update_to(const config::RepositoryBinding
     known->update.rendered = known->update.from_cache = 0;  // nothing runs this time
     return *std::move(known);
   }
-  CachedUpdate made = TRY(make_update(binding, branch, *base, repository, commit));
+  CachedUpdate made = TRY(make_update(binding, branch, *base, repository, commit, go_on));
+  if (made.update.stopped) return made;
   made.verdicts = made.update.verdicts;
   auto more = judge_update(made.update);
   std::move(more.begin(), more.end(), std::back_inserter(made.verdicts));
   plan::locate(made.verdicts, made.update, repository);
+  if (made.update.guessed) return made;
   recent_.with([&](auto& recent) {
     recent.push_back(made);
     if (recent.size() > kUpdatesRemembered) recent.erase(recent.begin());
