@@ -1,7 +1,7 @@
 #pragma once
 /// Which applications a tree declares: `plumbline.yaml`, `.plumbline/*.yaml` (documents of
-/// plumbline.dev/v1) and the folder convention `apps/<application>/<environment>`, within the rights
-/// that the server's file gives the repository.
+/// plumbline.dev/v1) and the folder convention `apps/<application>/<environment>`, within the
+/// rights that the server's file gives the repository.
 #include <string>
 #include <vector>
 

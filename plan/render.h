@@ -38,8 +38,8 @@ struct Rendered {
   /// Field-level marks are not kept: `locate` in plan/locate.h reads the file again when needed.
 };
 
-/// Scope of a kind: from the cluster's schema, the table of built-in kinds, or definitions that were
-/// planned. nullopt: not known.
+/// Scope of a kind: from the cluster's schema, the table of built-in kinds, or definitions that
+/// were planned. nullopt: not known.
 using IsNamespaced =
     std::function<std::optional<bool>(std::string_view api_version, std::string_view kind)>;
 
