@@ -200,6 +200,8 @@ class Crash(unittest.TestCase):
                         del maps[loose[0]]
                     else:
                         maps[f"new-{self.shop.number}-{app}"] = self.shop.number
+            if "health" in point:
+                self.shop.image += 1  # a Deployment that has to become healthy
             self.push()
             if point.startswith("receiver") and self.alive():
                 self.deliver()
