@@ -181,7 +181,9 @@ std::string refused(const Json& verdict) {
   }
   add_also_checked(lines, verdict);
   add_notes(lines, verdict);
-  lines.end("hint: fix it, then  git commit --amend  and push again");
+  lines.end(denials.empty() && flag(verdict, "deadline_passed")
+                ? "hint: push again, or in smaller parts; hooks.deadline sets the time"
+                : "hint: fix it, then  git commit --amend  and push again");
   return lines.text();
 }
 
