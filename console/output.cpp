@@ -50,7 +50,7 @@ Paint paint_of(std::string_view state) {
 
 std::string time_text(UnixMillis time, const Style& style) {
   if (time <= 0) return style.terminal ? "-" : "";
-  const std::string full = rfc3339(time);
+  std::string full = rfc3339(time);
   if (!style.terminal || full.size() < 19) return full;
   std::string brief = full.substr(5, 14);  // "11-24T10:14:02"
   std::replace(brief.begin(), brief.end(), 'T', ' ');

@@ -17,7 +17,7 @@ std::string who(const Json& row) {
 
 /// What a leaf is about: an application, or a ref of a repository.
 std::string subject(const Json& leaf) {
-  const auto application = json::text(leaf, "application");
+  auto application = json::text(leaf, "application");
   if (!application.empty()) return application;
   const auto ref = json::text(leaf, "ref");
   return json::text(leaf, "repository") + (ref.empty() ? "" : " " + std::string(branch_of(ref)));

@@ -110,7 +110,7 @@ std::string plain_tail(std::string_view untrusted, std::size_t limit) {
 }
 
 std::string plain_name(std::string_view application, std::size_t limit) {
-  const std::string made = ascii(application, kMaxText);
+  std::string made = ascii(application, kMaxText);
   if (made.size() <= limit) return made;
   const std::size_t end = made.find('/');
   const std::size_t kept = end == std::string::npos ? 0 : made.size() - end;

@@ -94,8 +94,8 @@ class Locator {
     if (verdict.place.file.empty()) verdict.place = object->place;
     if (verdict.field.empty() || verdict.place != object->place) return;
     const std::string pointer = pointer_of(verdict.field);
-    const auto own = standing(object->place.file, [&](const Standing& at) {
-      return at.document->marks.at(at.pointer).line == object->place.line;
+    const auto own = standing(object->place.file, [line = object->place.line](const Standing& at) {
+      return at.document->marks.at(at.pointer).line == line;
     });
     if (!own) return;
     if (!has(*own->value, pointer)) {
