@@ -104,8 +104,8 @@ class Config {
 
  private:
   Result<process::Output> git(std::vector<std::string> arguments) const {
-    std::vector<std::string> argv{TRY(process::find_program("git")), "config", "--file",
-                                  repository_ + "/config"};
+    const std::string program = TRY(process::find_program("git"));
+    std::vector<std::string> argv{program, "config", "--file", repository_ + "/config"};
     argv.insert(argv.end(), arguments.begin(), arguments.end());
     process::RunOptions options;
     options.environment = {"LC_ALL=C", "PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/nonexistent",

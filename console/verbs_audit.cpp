@@ -26,13 +26,15 @@ Result<std::string> whole_name(const Client& client, const std::string& typed) {
 Result<int> audit_list(const Typed& typed, Console& console) {
   const std::string app = typed.has("--app") ? typed.text("--app") : typed.text("--application");
   const auto since = TRY(typed.span("--since", 0));
-  const Json params{{"application", TRY(whole_name(console.client, app))},
+  const auto limit = TRY(typed.number("--limit", 100, 1, 1000));
+  const std::string application = TRY(whole_name(console.client, app));
+  const Json params{{"application", application},
                     {"repository", typed.text("--repo")},
                     {"commit", typed.text("--commit")},
                     {"verb", typed.text("--verb")},
                     {"actor", typed.text("--actor")},
                     {"since", since == 0 ? 0 : console.now - since},
-                    {"limit", TRY(typed.number("--limit", 100, 1, 1000))}};
+                    {"limit", limit}};
   return answer(console, TRY(console.client.ask("audit_list", params)), audit_text);
 }
 

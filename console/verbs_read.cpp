@@ -32,8 +32,8 @@ Result<int> why(const Typed& typed, Console& console) {
 }
 
 Result<int> history(const Typed& typed, Console& console) {
-  const Json params{{"application", typed.text("APP")},
-                    {"limit", TRY(typed.number("--limit", 20, 1, 1000))}};
+  const auto limit = TRY(typed.number("--limit", 20, 1, 1000));
+  const Json params{{"application", typed.text("APP")}, {"limit", limit}};
   return answer(console, TRY(console.client.ask("history", params)), history_text);
 }
 
@@ -51,9 +51,8 @@ Result<> check_state(const std::string& state) {
 Result<int> jobs(const Typed& typed, Console& console) {
   TRY(check_state(typed.text("--state")));
   const std::string app = typed.has("APP") ? typed.text("APP") : typed.text("--app");
-  const Json params{{"application", app},
-                    {"state", typed.text("--state")},
-                    {"limit", TRY(typed.number("--limit", 50, 1, 1000))}};
+  const auto limit = TRY(typed.number("--limit", 50, 1, 1000));
+  const Json params{{"application", app}, {"state", typed.text("--state")}, {"limit", limit}};
   return answer(console, TRY(console.client.ask("jobs", params)), jobs_text);
 }
 

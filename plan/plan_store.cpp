@@ -193,7 +193,8 @@ Result<Closure> read_closure(const std::string& text) {
   const std::vector<std::string> parts = split(text, '\0');  // one empty part at the end
   Closure closure;
   for (std::size_t i = 0; i + 2 < parts.size(); i += 3) {
-    closure.push_back({TRY(parse_looked(parts[i])), parts[i + 1], parts[i + 2]});
+    const Looked looked = TRY(parse_looked(parts[i]));
+    closure.push_back({looked, parts[i + 1], parts[i + 2]});
   }
   return closure;
 }

@@ -34,7 +34,8 @@ Result<std::vector<StoredEvent>> read_events(sqlite::Connection& db, sqlite::Sta
     stored.event.repository = rows.text(1);
     stored.event.delivery_id = rows.text(2);
     stored.event.trigger = TRY(parse_trigger(rows.text(3)));
-    stored.event.actor = {rows.text(4), rows.text(5), TRY(parse_assurance(rows.text(6)))};
+    const Assurance assurance = TRY(parse_assurance(rows.text(6)));
+    stored.event.actor = {rows.text(4), rows.text(5), assurance};
     stored.event.reason = rows.text(7);
     stored.event.received_at = rows.integer(8);
     stored.state = TRY(parse_state(rows.text(9)));

@@ -117,7 +117,8 @@ Result<> Api::add_objects(Request& request,
 Api::Answer Api::pre_receive(Request& request) {
   const auto started = parts_.ledger.clock().steady();
   const auto* binding = TRY(hook_repository(request.params, request.caller.peer));
-  worker::PushRequest push{TRY(refs_of(request.params)), {}, {}};
+  worker::PushRequest push;
+  push.refs = TRY(refs_of(request.params));
   std::unique_ptr<IncomingPack> incoming;
   const bool deploys = std::any_of(push.refs.begin(), push.refs.end(),
                                    [&](const RefUpdate& ref) { return is_tracked(*binding, ref); });
@@ -153,7 +154,8 @@ Api::Answer Api::pre_receive(Request& request) {
 
 Api::Answer Api::poke(Request& request) {
   const auto* binding = TRY(hook_repository(request.params, request.caller.peer));
-  return Json{{"events", TRY(parts_.spool.read(*binding))}};
+  const int events = TRY(parts_.spool.read(*binding));
+  return Json{{"events", events}};
 }
 
 /// Which of these moves the planner has judged by now; nullopt while one is open.

@@ -272,7 +272,8 @@ Api::Answer Api::history(Request& request) {
   filter.app = row.application.id;
   filter.limit = limit_of(request.params);
   const auto found = TRY(jobs_of(filter));
-  return Json{{"rollouts", TRY(job_views(found))}};
+  auto views = TRY(job_views(found));
+  return Json{{"rollouts", std::move(views)}};
 }
 
 Api::Answer Api::jobs(Request& request) {
@@ -283,7 +284,8 @@ Api::Answer Api::jobs(Request& request) {
   if (const auto state = json::text(request.params, "state"); !state.empty())
     filter.state = TRY(parse_job_state(state));
   const auto found = TRY(jobs_of(filter));
-  return Json{{"jobs", TRY(job_views(found))}};
+  auto views = TRY(job_views(found));
+  return Json{{"jobs", std::move(views)}};
 }
 
 Api::Answer Api::logs(Request& request) {

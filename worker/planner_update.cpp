@@ -205,7 +205,8 @@ Result<std::map<AppId, Planner::Known>> Planner::known_apps(const Branch& branch
   for (const queue::AppRow& row : rows) {
     if (row.application.repository != branch.first || row.ref != branch.second || row.removed)
       continue;
-    known[row.application.id] = {row.application, TRY(digest_in_git(row))};
+    auto digest = TRY(digest_in_git(row));
+    known[row.application.id] = {row.application, std::move(digest)};
   }
   return known;
 }

@@ -228,7 +228,9 @@ class ThroughGit final : public Repository {
       return fail(Errc::invalid, "object " + oid + " has " + std::to_string(size) +
                                      " bytes, more than " + std::to_string(max_bytes));
     }
-    Object object{words[1], TRY(child_->read_exact(size, deadline))};
+    Object object;
+    object.type = words[1];
+    object.bytes = TRY(child_->read_exact(size, deadline));
     TRY(child_->read_exact(1, deadline));
     return object;
   }

@@ -139,8 +139,9 @@ Result<> Credentials::run_plugin(Known& known) const {
     return fail(Errc::denied, doing + ": its answer is no ExecCredential with a status");
   }
   const json& status = (*answer)["status"];
-  Identity identity{TRY(checked_token(text_at(status, "token"), doing)),
-                    text_at(status, "clientCertificateData"), text_at(status, "clientKeyData")};
+  const std::string token = TRY(checked_token(text_at(status, "token"), doing));
+  Identity identity{token, text_at(status, "clientCertificateData"),
+                    text_at(status, "clientKeyData")};
   if (identity.token.empty() && (identity.certificate_pem.empty() || identity.key_pem.empty())) {
     return fail(Errc::denied, doing + ": it gave neither a token nor a certificate with its key");
   }

@@ -66,7 +66,10 @@ Result<std::string> fetch_one(Client& client, const std::string& path) {
 }  // namespace
 
 Result<Discovery> fetch_discovery(Client& client) {
-  return Discovery{TRY(fetch_one(client, "/api")), TRY(fetch_one(client, "/apis"))};
+  Discovery discovery;
+  discovery.core = TRY(fetch_one(client, "/api"));
+  discovery.groups = TRY(fetch_one(client, "/apis"));
+  return discovery;
 }
 
 Result<KindMap> parse_discovery(const Discovery& discovery) {
