@@ -1,4 +1,6 @@
 /// The real cluster class against servers that answer badly.
+#include <atomic>
+
 #include "tests/support/fault_server.h"
 #include "tests/unit/apply/kube_server.h"
 
@@ -27,7 +29,7 @@ struct Patches {
   }
 
   std::vector<Answer> answers;
-  std::size_t count = 0;  // of the server's thread; read after the run
+  std::atomic<std::size_t> count{0};  // of the server's thread; read after the run
   FaultServer server;
   std::unique_ptr<apply::KubeCluster> cluster;
   Log log;

@@ -5,6 +5,7 @@
 
 #include <sys/stat.h>
 
+#include "core/guarded.h"
 #include "core/oid.h"
 
 using namespace plumb;
@@ -161,16 +162,18 @@ TEST_CASE(
   push.serve(accept_all);
   push.commit("web/a.yaml", std::string(5000, 'a'));
   REQUIRE(push.push().ok);
-  std::string pack;
-  bool ended = false;
+  Guarded<std::optional<std::string>> received;  // set once the pack has ended
   push.serve([&](local::Connection& c, const Json& request) {
     if (request["method"] != "pre_receive") return accept_all(c, request);
     static_cast<void>(c.send('J', R"({"event":{"need":"pack"}})"));
+    std::string pack;
     for (;;) {
       const auto frame = c.receive(10s);
       if (!frame || !*frame || (*frame)->type != 'B') break;
-      ended = (*frame)->payload.empty();
-      if (ended) break;
+      if ((*frame)->payload.empty()) {
+        received.with([&](auto& whole) { whole = pack; });
+        break;
+      }
       pack += (*frame)->payload;
     }
     answer(c, good_verdict());
@@ -179,12 +182,13 @@ TEST_CASE(
   const auto pushed = push.push();
   CAPTURE(pushed.text);
   REQUIRE(pushed.ok);
-  CHECK(ended);
+  const auto pack = received.with([](const auto& whole) { return whole; });
+  REQUIRE(pack);
   // Into a repository that has only what was there before.
   push.git({"clone", "-q", "--bare", push.bare(), push.folder() / "other.git"}, "/");
   const std::string other = push.folder() / "other.git";
   push.git({"update-ref", "refs/heads/main", commit + "~1"}, other);
-  const auto indexed = push.run_git({"index-pack", "--stdin", "--fix-thin"}, other, {}, pack);
+  const auto indexed = push.run_git({"index-pack", "--stdin", "--fix-thin"}, other, {}, *pack);
   CHECK(indexed.exit.ok());
   CHECK(push.git({"cat-file", "-t", commit}, other) == "commit");
 }

@@ -1,5 +1,6 @@
 #include "drivers/kube/client.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 
@@ -210,13 +211,15 @@ TEST_CASE("a stream that is let go calls back no more, and the client closes whi
 }
 
 TEST_CASE("garbage instead of discovery is unavailable, and an old server is named") {
-  std::string body = "<html>";
-  FaultServer server(
-      [&](const std::string&) { return FaultServer::Answer{FaultServer::http("200 OK", body)}; });
+  std::atomic<bool> old{false};
+  FaultServer server([&](const std::string&) {
+    const std::string body = old ? R"({"kind":"APIVersions","versions":["v1"]})" : "<html>";
+    return FaultServer::Answer{FaultServer::http("200 OK", body)};
+  });
   const auto client = client_of(server);
   Kinds kinds(*client);
   CHECK(must_fail(kinds.find("v1", "ConfigMap")).code == Errc::unavailable);
-  body = R"({"kind":"APIVersions","versions":["v1"]})";
+  old = true;
   const Error error = must_fail(kinds.find("v1", "ConfigMap"));
   CHECK(error.code == Errc::invalid);
   CHECK(error.hint.find("1.27") != std::string::npos);
