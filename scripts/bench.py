@@ -19,7 +19,6 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests/system"))
 import parts  # noqa: E402
-import yaml  # noqa: E402
 
 SEED = 20261124
 
@@ -29,7 +28,7 @@ class Api:
 
     def __init__(self, plane):
         folder = parts.Folder("bench").path
-        config = yaml.safe_load(pathlib.Path(plane.kubeconfig).read_text())
+        config = json.loads(plane.kubectl("config", "view", "--raw", "-o", "json").stdout)
         cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
         for name, data in (("ca", cluster["certificate-authority-data"]), ("crt", user["client-certificate-data"]),
                            ("key", user["client-key-data"])):
