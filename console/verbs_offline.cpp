@@ -151,15 +151,6 @@ Result<Range> range_of(const std::string& typed) {
   return Range{typed.substr(0, dots), newer.empty() ? "HEAD" : newer};
 }
 
-std::string how_word(plan::Affected::How how) {
-  switch (how) {
-    case plan::Affected::How::added: return "added";
-    case plan::Affected::How::changed: return "changed";
-    case plan::Affected::How::removed: return "removed";
-  }
-  return "changed";
-}
-
 /// The state that the older commit leaves; an empty one before the first.
 Result<plan::RepoState> state_at(const Offline& offline,
                                  const std::string& commit,
@@ -188,7 +179,7 @@ Result<int> affected(const Typed& typed, Console& console) {
   Json applications = Json::array();
   for (const plan::Affected& one : update.affected) {
     applications.push_back({{"application", one.application.id.to_string()},
-                            {"how", how_word(one.how)},
+                            {"how", plan::to_string(one.how)},
                             {"path", one.application.path}});
   }
   const Json document{{"from", offline.commit(0)},

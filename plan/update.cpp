@@ -215,15 +215,7 @@ class Updater {
       for (const Manifest& object : affected.plan.objects) {
         const auto owner = next_->owner(id.cluster, object.key.identity(), id);
         if (!owner || (planned.contains(*owner) && *owner > id)) continue;  // said once of a pair
-        Verdict verdict;
-        verdict.rule = "owner.conflict";
-        verdict.application = id.to_string();
-        verdict.object = object.key.title();
-        verdict.place = object.place;
-        verdict.message =
-            object.key.title() + " on " + id.cluster + " belongs to " + owner->to_string();
-        verdict.hint = "rename yours, or remove it from " + owner->to_string() + " first";
-        update_.verdicts.push_back(std::move(verdict));
+        update_.verdicts.push_back(owner_conflict(id, object, *owner));
       }
     }
   }
@@ -249,6 +241,27 @@ class Updater {
 };
 
 }  // namespace
+
+std::string_view to_string(Affected::How how) noexcept {
+  switch (how) {
+    case Affected::How::added: return "added";
+    case Affected::How::changed: return "changed";
+    case Affected::How::removed: return "removed";
+  }
+  return "changed";
+}
+
+Verdict owner_conflict(const AppId& claimer, const Manifest& object, const AppId& owner) {
+  Verdict verdict;
+  verdict.rule = "owner.conflict";
+  verdict.application = claimer.to_string();
+  verdict.object = object.key.title();
+  verdict.place = object.place;
+  verdict.message =
+      object.key.title() + " on " + claimer.cluster + " belongs to " + owner.to_string();
+  verdict.hint = "rename yours, or remove it from " + owner.to_string() + " first";
+  return verdict;
+}
 
 Result<Update> plan_update(const RepoState& base,
                            git::Repository& repository,

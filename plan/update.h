@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -66,6 +67,12 @@ struct Affected {
   Plan plan;               ///< with objects; remove_application when removed
   Closure closure;         ///< what the render read; empty when removed
 };
+[[nodiscard]] std::string_view to_string(Affected::How how) noexcept;
+
+/// The verdict on an object that `claimer` renders and `owner` holds.
+[[nodiscard]] Verdict owner_conflict(const AppId& claimer,
+                                     const Manifest& object,
+                                     const AppId& owner);
 
 struct Update {
   std::shared_ptr<const RepoState> next;  ///< null with a deny among the verdicts

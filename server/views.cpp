@@ -18,15 +18,6 @@ char op_sign(plan::ObjectChange::Op op) {
   return '?';
 }
 
-std::string how_word(plan::Affected::How how) {
-  switch (how) {
-    case plan::Affected::How::added: return "added";
-    case plan::Affected::How::changed: return "changed";
-    case plan::Affected::How::removed: return "removed";
-  }
-  return "changed";
-}
-
 Json view(const worker::JudgedVerdict& judged) {
   const Verdict& v = judged.verdict;
   Json source = Json::array();
@@ -58,7 +49,7 @@ Json view(const worker::JudgedApp& app) {
     pruned += change.op == plan::ObjectChange::Op::remove ? 1 : 0;
   }
   return {{"application", app.id.to_string()},
-          {"how", how_word(app.how)},
+          {"how", plan::to_string(app.how)},
           {"changes", std::move(changes)},
           {"created", created},
           {"configured", configured},

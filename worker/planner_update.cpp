@@ -164,15 +164,7 @@ std::vector<Verdict> Planner::judge_ownership(const Branch& branch,
     for (const Manifest& object : affected.plan.objects) {
       const auto owner = parts_.claims.owner(id.cluster, object.key.identity());
       if (!owner || *owner == id || base->apps.contains(*owner)) continue;
-      Verdict verdict;
-      verdict.rule = "owner.conflict";
-      verdict.application = id.to_string();
-      verdict.object = object.key.title();
-      verdict.place = object.place;
-      verdict.message =
-          object.key.title() + " on " + id.cluster + " belongs to " + owner->to_string();
-      verdict.hint = "rename yours, or remove it from " + owner->to_string() + " first";
-      verdicts.push_back(std::move(verdict));
+      verdicts.push_back(plan::owner_conflict(id, object, *owner));
     }
   }
   return verdicts;
